@@ -1,0 +1,191 @@
+"""Classifier: convwise with scikit-learn's conventions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import NotFittedError
+
+from convwise.data.split import stratified_split
+from convwise.data.store import PixelStore
+from convwise.design.network import Network
+from convwise.design.plan import plan
+from convwise.design.resolve import resolve_network
+from convwise.errors import DataError
+from convwise.evaluation.predict import predict_probabilities
+from convwise.evaluation.split import SHIFT_IMAGES, evaluate_split
+from convwise.image import ImageFormat
+from convwise.model.modelfile import load_model, model_bytes
+from convwise.model.trained import TrainedModel
+from convwise.training.fit import PrecisionChoice, fit_model
+from convwise.training.progress import Watcher
+from convwise.training.recipe import Recipe
+from convwise.training.storage import write_atomically
+
+VALIDATION_SHARE = 0.1
+
+
+class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A convolutional classifier of images.
+
+    Args:
+        network: a name from the zoo, a notation text, or a Network.
+        recipe: how to train; None stands for the default recipe.
+        seed: of weights, order, augmentation and the validation split.
+        precision: ``auto``, ``fp32`` or ``bf16``.
+        watcher: told about progress.
+
+    Attributes:
+        classes_: the labels, sorted, after ``fit``.
+        model_: the trained model, after ``fit``.
+        history_: a record for each epoch, after ``fit``.
+
+    Example:
+        >>> images = np.zeros((40, 8, 8), np.uint8); images[20:, 2:6] = 255
+        >>> labels = np.repeat(["dark", "bright"], 20)
+        >>> classifier = Classifier("dense", Recipe(epochs=5, batch_size=8)).fit(images, labels)
+        >>> classifier.predict(images[[0, 39]]).tolist()
+        ['dark', 'bright']
+    """
+
+    def __init__(
+        self,
+        network: str | Network = "fast",
+        recipe: Recipe | None = None,
+        seed: int = 0,
+        precision: PrecisionChoice = "auto",
+        watcher: Watcher | None = None,
+    ) -> None:
+        self.network = network
+        self.recipe = recipe
+        self.seed = seed
+        self.precision = precision
+        self.watcher = watcher
+
+    def fit(self, images: ArrayLike, labels: ArrayLike) -> Self:
+        """Train on images; a tenth of them is held out to watch the training.
+
+        Args:
+            images: uint8 (n, height, width) or (n, height, width, 1 or 3).
+            labels: n labels of any type that sorts.
+
+        Raises:
+            DataError: the arrays do not belong together, or there are fewer than two classes.
+            DesignError: the network does not fit the images.
+        """
+        pixels = _pixels(images)
+        classes, codes = np.unique(np.asarray(labels), return_inverse=True)
+        if len(codes) != len(pixels):
+            raise DataError(f"{len(pixels)} images come with {len(codes)} labels")
+        if len(classes) < 2:
+            raise DataError("there is only one class; a classifier needs at least two")
+        store = PixelStore(pixels, codes.astype(np.int64), tuple(map(str, range(len(pixels)))))
+        kept, held = stratified_split(store.labels, VALIDATION_SHARE, self.seed)
+        train, validation = _part(store, kept), _part(store, held if len(held) else kept)
+        mean, std = train.channel_statistics()
+        height, width, channels = pixels.shape[1:]
+        image_format = ImageFormat(height, width, channels, mean=mean, std=std)
+        network = resolve_network(self.network)
+        fitted = fit_model(
+            plan(network, image_format, len(classes)).require(),
+            train,
+            validation,
+            image_format=image_format,
+            classes=tuple(map(str, classes)),
+            name=self.network if isinstance(self.network, str) else "custom",
+            recipe=self.recipe or Recipe(),
+            seed=self.seed,
+            precision=self.precision,
+            watcher=self.watcher or Watcher(),
+        )
+        self.classes_ = classes
+        self.model_ = fitted.model
+        self.history_ = fitted.history
+        return self
+
+    def predict_proba(self, images: ArrayLike) -> NDArray[np.float32]:
+        """Return float32 (n, classes) probabilities, columns in the order of ``classes_``.
+
+        Raises:
+            DataError: the images have another size than those of ``fit``.
+            NotFittedError: ``fit`` was not called.
+        """
+        return predict_probabilities(self._fitted(), _pixels(images))
+
+    def predict(self, images: ArrayLike) -> NDArray[Any]:
+        """Return the most probable label of each image."""
+        best = self.predict_proba(images).argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[best]
+        return labels
+
+    def evaluate(
+        self, images: ArrayLike, labels: ArrayLike, *, shift_images: int = SHIFT_IMAGES
+    ) -> dict[str, Any]:
+        """Return every figure of an evaluation, see ``evaluation.metrics.score``.
+
+        Raises:
+            DataError: a label was not seen in ``fit``.
+        """
+        model = self._fitted()
+        wanted = np.asarray(labels)
+        codes = np.searchsorted(self.classes_, wanted).clip(max=len(self.classes_) - 1)
+        strange = wanted[self.classes_[codes] != wanted]
+        if len(strange):
+            raise DataError(f"label {strange[0]!r} was not seen in fit")
+        pixels = _pixels(images)
+        ids = tuple(map(str, range(len(pixels))))
+        store = PixelStore(pixels, codes.astype(np.int64), ids)
+        return evaluate_split(model, store, shift_images=shift_images).figures
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model file; labels become texts in it.
+
+        Raises:
+            StorageError: the file could not be written.
+        """
+        path = Path(path)
+        write_atomically(path, model_bytes(self._fitted()))
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Return a fitted classifier from a model file or a run folder.
+
+        Raises:
+            ModelFileError: the file is missing, damaged or of another kind.
+        """
+        model = load_model(path)
+        classifier = cls(network=model.network.plan.network, seed=model.seed)
+        classifier.classes_ = np.array(model.classes)
+        classifier.model_ = model
+        return classifier
+
+    def _fitted(self) -> TrainedModel:
+        if not hasattr(self, "model_"):
+            raise NotFittedError("this Classifier is not fitted yet; call fit or Classifier.load")
+        model: TrainedModel = self.model_
+        return model
+
+
+def _part(store: PixelStore, chosen: NDArray[np.int64]) -> PixelStore:
+    return PixelStore(
+        store.pixels[chosen], store.labels[chosen], tuple(store.ids[index] for index in chosen)
+    )
+
+
+def _pixels(images: ArrayLike) -> NDArray[np.uint8]:
+    pixels = np.asarray(images)
+    if pixels.dtype != np.uint8:
+        raise DataError(f"images are {pixels.dtype}; give uint8 grey levels from 0 to 255")
+    if pixels.ndim == 3:
+        pixels = pixels[..., np.newaxis]
+    if pixels.ndim != 4 or pixels.shape[-1] not in (1, 3) or not pixels.size:
+        raise DataError(
+            f"images have the shape {np.shape(images)}; give (n, height, width), or"
+            " (n, height, width, channels) with 1 or 3 channels"
+        )
+    return np.ascontiguousarray(pixels)

@@ -1,0 +1,47 @@
+"""``convwise design``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from convwise.cli.output import answers, news, print_json
+from convwise.design import zoo
+from convwise.design.plan import plan
+from convwise.design.summary import catalogue, summary, to_json
+from convwise.errors import OptionError
+
+
+def design(
+    network: str | None = None,
+    /,
+    *,
+    image: Annotated[
+        str | None, Parameter(help="HEIGHTxWIDTHxCHANNELS. Default: the zoo entry's, or 28x28x1.")
+    ] = None,
+    classes: Annotated[int, Parameter(help="Number of classes.")] = 10,
+    show_list: Annotated[
+        bool, Parameter(name="--list", help="Show the networks of the zoo.")
+    ] = False,
+    json: Annotated[bool, Parameter(help="Print one JSON document.")] = False,
+) -> int:
+    """Show a network layer by layer; exit 2 when it cannot be built."""
+    if show_list:
+        answers().print(catalogue())
+        return 0
+    if network is None:
+        raise OptionError(
+            f"which network? Give a name ({', '.join(zoo.names())}), a notation text or a file;"
+            " convwise design --help shows examples"
+        )
+    result = plan(network, image or "28x28x1", classes)
+    if json:
+        print_json(to_json(result), indent=2)
+    else:
+        answers().print(summary(result))
+    if result.problem is None:
+        return 0
+    if not json:
+        news().print("this design cannot be built; the rows above are those before the problem")
+    return 2

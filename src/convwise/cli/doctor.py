@@ -1,0 +1,81 @@
+"""``convwise doctor``."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from convwise.cli.output import answers, print_json
+from convwise.data.catalogue import find_named
+from convwise.training.machine import machine_facts, package_versions
+
+EXTRAS = {
+    "export": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("openvino", "nncf"),
+    "explain": ("captum",),
+    "keras": ("h5py",),
+    "hub": ("datasets", "huggingface_hub"),
+    "cluster": ("ray", "joblib"),
+    "track": ("tensorboard",),
+    "quality": ("imagehash",),
+}
+
+
+def doctor(
+    *,
+    json: Annotated[bool, Parameter(help="Print one JSON document.")] = False,
+) -> int:
+    """Tell what is here and what is missing; exit 1 when something that is needed is missing."""
+    facts = _facts()
+    if json:
+        print_json(facts, indent=2)
+    else:
+        _show(facts)
+    return 0 if facts["ready"] else 1
+
+
+def _facts() -> dict[str, Any]:
+    versions = package_versions()
+    extras = {
+        extra: [name for name in names if importlib.util.find_spec(name) is None]
+        for extra, names in EXTRAS.items()
+    }
+    return {
+        "ready": "not installed" not in versions.values(),
+        "machine": machine_facts(),
+        "versions": versions,
+        "missing": {extra: names for extra, names in extras.items() if names},
+        "fashion_mnist": str(find_named("fashion-mnist") or ""),
+    }
+
+
+def _show(facts: dict[str, Any]) -> None:
+    console = answers()
+    machine = facts["machine"]
+    console.print(
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB,"
+        f" {machine['system']}",
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for package, version in facts["versions"].items():
+        table.add_row("ok" if version != "not installed" else "MISSING", package, version)
+    console.print(table)
+    if facts["fashion_mnist"]:
+        console.print(f"fashion-mnist is in {facts['fashion_mnist']}", soft_wrap=True)
+    else:
+        console.print(
+            "fashion-mnist is not on this machine: apt install dataset-fashion-mnist,"
+            " or convwise train fashion-mnist --download",
+            soft_wrap=True,
+        )
+    for extra, names in facts["missing"].items():
+        console.print(
+            f"optional: {', '.join(names)} missing; pip install 'convwise[{extra}]'",
+            soft_wrap=True,
+            markup=False,
+        )
+    console.print("ready" if facts["ready"] else "not ready: pip install convwise")

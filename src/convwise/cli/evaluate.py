@@ -1,0 +1,69 @@
+"""``convwise evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from convwise.cli.output import accuracy_line, answers, news, percent, print_json
+from convwise.evaluation.evaluate import evaluate as evaluate_model
+from convwise.model.modelfile import load_model
+
+
+def evaluate(
+    model: Path,
+    data: str,
+    /,
+    *,
+    split: Annotated[
+        Literal["test", "validation", "train", "all"],
+        Parameter(
+            help="Which images. A folder without test/ is split as when the model was trained."
+        ),
+    ] = "test",
+    data_dir: Annotated[Path | None, Parameter(help="Where to look for a named data set.")] = None,
+    download: Annotated[bool, Parameter(help="Fetch a named data set if it is not found.")] = False,
+    json: Annotated[bool, Parameter(help="Print one JSON document.")] = False,
+) -> int:
+    """Score a run folder or a model file on a data set."""
+    trained = load_model(model)
+    result = evaluate_model(trained, data, split=split, data_dir=data_dir, download=download)
+    if result.skipped:
+        news().print(f"skipped {len(result.skipped)} files that cannot be read")
+    if json:
+        print_json(result.figures | {"skipped": result.skipped})
+    else:
+        _show(result.figures, split)
+    return 0
+
+
+def _show(figures: dict[str, Any], split: str) -> None:
+    console = answers()
+    console.print(f"accuracy ({split})  {accuracy_line(figures)}", soft_wrap=True)
+    console.print(
+        f"balanced accuracy {percent(figures['balanced_accuracy'])}"
+        f"   macro F1 {figures['macro_f1']:.4f}"
+        f"   NLL {figures['nll']:.4f}   ECE {figures['ece']:.4f}",
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("class")
+    for title in ("images", "precision", "recall", "F1"):
+        table.add_column(title, justify="right")
+    for entry in figures["per_class"]:
+        table.add_row(
+            entry["class"],
+            f"{entry['images']:,}",
+            f"{entry['precision']:.3f}",
+            f"{entry['recall']:.3f}",
+            f"{entry['f1']:.3f}",
+        )
+    console.print(table)
+    for point in figures["shift"][1:]:
+        console.print(
+            f"shifted by {point['offset']} px  accuracy {percent(point['accuracy'])}"
+            f"  same answer {percent(point['consistency'])}"
+        )

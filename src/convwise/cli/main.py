@@ -1,0 +1,124 @@
+"""The ``convwise`` command: which commands there are, and how each of them ends.
+
+A command is imported only when it is called, so that ``--help`` and the commands that need no torch
+answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter
+
+from convwise.errors import ConvwiseError
+
+COMMANDS = {
+    "design": (
+        "Show what a network will be, layer by layer, before it is trained.",
+        """
+convwise design lenet --image 28x28x1 --classes 10
+convwise design "conv 32 3 same relu | maxpool 2 | flatten | dense classes"
+convwise design my-network.txt --image 64x64x3 --classes 5 --json
+convwise design --list
+""",
+    ),
+    "train": (
+        "Train a classifier on a folder of images or a named data set.",
+        """
+convwise train photos/
+convwise train fashion-mnist --time-limit 60s
+convwise train fashion-mini --network lenet --epochs 10 --out runs/lenet
+convwise train photos/ --config recipe.toml --dry-run
+""",
+    ),
+    "evaluate": (
+        "Score a trained model on a data set.",
+        """
+convwise evaluate runs/fashion-mini-fast-1 fashion-mini
+convwise evaluate model.safetensors photos/ --split all --json
+""",
+    ),
+    "predict": (
+        "Label image files, or all images in folders.",
+        """
+convwise predict runs/fashion-mini-fast-1 shoe.png shirt.jpg
+convwise predict model.safetensors new-photos/ --json > labels.jsonl
+""",
+    ),
+    "doctor": (
+        "Tell what convwise finds on this machine, and what is missing.",
+        """
+convwise doctor
+convwise doctor --json
+""",
+    ),
+}
+SENTENCE = (
+    "From a folder of images to a convolutional classifier that you understand and can ship, "
+    "with the evidence for every layer."
+)
+EPILOGUE = """
+Start here:
+  convwise train fashion-mini --time-limit 45s
+  convwise train photos/            (a folder with one folder of images for each class)
+
+Exit codes: 0 done, 1 failed, 2 the request was wrong, 130 interrupted.
+"""
+
+
+def make_app() -> App:
+    """Return the command-line application; no command's module is imported yet."""
+    app = App(
+        name="convwise",
+        help=SENTENCE,
+        help_epilogue=EPILOGUE,
+        help_format="plaintext",
+        version=_version,
+        default_parameter=Parameter(negative=()),
+    )
+    for name, (summary, examples) in COMMANDS.items():
+        app.command(
+            f"convwise.cli.{name}:{name}",
+            name=name,
+            help=summary,
+            help_epilogue="Examples:\n"
+            + "\n".join(f"  {line}" for line in examples.split("\n")[1:-1]),
+        )
+    return app
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("convwise")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; errors are told on standard error."""
+    try:
+        result = make_app()(
+            arguments, exit_on_error=False, print_error=False, result_action="return_value"
+        )
+        return result if isinstance(result, int) else 0
+    except CycloptsError as error:
+        return _fail(str(error), 2)
+    except ConvwiseError as error:
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python must not complain while it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _fail(message: str, exit_code: int) -> int:
+    print(f"convwise: {message}", file=sys.stderr)
+    return exit_code
+
+
+def main() -> None:
+    """Entry point of the ``convwise`` command."""
+    sys.exit(run(sys.argv[1:]))

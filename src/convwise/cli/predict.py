@@ -1,0 +1,44 @@
+"""``convwise predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from convwise.cli.output import answers, news, print_json
+from convwise.evaluation.files import FilePrediction, image_files, predict_files
+from convwise.model.modelfile import load_model
+
+
+def predict(
+    model: Path,
+    /,
+    *files: Path,
+    top: Annotated[int, Parameter(help="How many classes to show for each file.")] = 1,
+    json: Annotated[bool, Parameter(help="Print a JSON line for each file.")] = False,
+) -> int:
+    """Label image files with a run folder or a model file."""
+    trained = load_model(model)
+    failed = 0
+    console, errors = answers(), news()
+    for prediction in predict_files(trained, image_files(files)):
+        failed += prediction.error is not None
+        if json:
+            print_json(prediction.to_dict())
+        elif prediction.error is not None:
+            errors.print(f"{prediction.path}: {prediction.error}", soft_wrap=True, markup=False)
+        else:
+            console.print(_line(prediction, top), soft_wrap=True, markup=False)
+    if failed and not json:
+        errors.print(f"{failed} of the files could not be read")
+    return 1 if failed else 0
+
+
+def _line(prediction: FilePrediction, top: int) -> str:
+    ranked = sorted(
+        prediction.to_dict()["probabilities"].items(), key=lambda item: item[1], reverse=True
+    )
+    shown = "  ".join(f"{name} {value:.1%}" for name, value in ranked[: max(1, top)])
+    return f"{prediction.path}  {shown}"

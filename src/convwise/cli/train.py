@@ -1,0 +1,114 @@
+"""``convwise train``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from convwise.cli.output import accuracy_line, answers, news, print_json
+from convwise.cli.training_view import training_view
+from convwise.image import Resize
+from convwise.report.of_run import report_run
+from convwise.training.run import Run
+from convwise.training.settings import read_settings
+from convwise.training.train import train as train_classifier
+
+INTERRUPTED = 130
+
+
+def train(
+    data: str,
+    /,
+    *,
+    network: Annotated[
+        str | None, Parameter(help="Zoo name, notation text or file. Default: fast.")
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        Parameter(help="Passes over the training images. Default: chosen by their number."),
+    ] = None,
+    time_limit: Annotated[
+        str | None, Parameter(help="Train for 60s, 5m or 1h; the learning rate ends with it.")
+    ] = None,
+    batch_size: Annotated[int | None, Parameter(help="Images in a step. Default: 128.")] = None,
+    lr: Annotated[float | None, Parameter(help="Highest learning rate. Default: 0.1.")] = None,
+    seed: Annotated[int | None, Parameter(help="Of splits, weights, order. Default: 0.")] = None,
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"] | None, Parameter(help="Default: auto, which races both.")
+    ] = None,
+    threads: Annotated[int | None, Parameter(help="Default: all cores.")] = None,
+    image_size: Annotated[
+        int | None, Parameter(help="Side in pixels that a folder's images are resized to.")
+    ] = None,
+    resize: Annotated[Resize, Parameter(help="How images get that size.")] = "pad",
+    config: Annotated[
+        Path | None, Parameter(help="TOML file of settings; flags win over it.")
+    ] = None,
+    out: Annotated[Path | None, Parameter(help="Folder of the run. Default: below runs/.")] = None,
+    data_dir: Annotated[Path | None, Parameter(help="Where to look for a named data set.")] = None,
+    download: Annotated[bool, Parameter(help="Fetch a named data set if it is not found.")] = False,
+    dry_run: Annotated[
+        bool, Parameter(help="Send one batch through everything, keep nothing.")
+    ] = False,
+    json: Annotated[
+        bool, Parameter(help="Print a JSON line per epoch, and the result last.")
+    ] = False,
+) -> int:
+    """Train a classifier."""
+    recipe, request = read_settings(
+        config,
+        network=network,
+        precision=precision,
+        seed=seed,
+        threads=threads,
+        epochs=epochs,
+        time_limit=time_limit,
+        batch_size=batch_size,
+        learning_rate=lr,
+    )
+    with training_view(news(), as_json=json) as view:
+        run = train_classifier(
+            data,
+            recipe=recipe,
+            out=out,
+            watcher=view,
+            command="convwise " + shlex.join(sys.argv[1:]),
+            dry_run=dry_run,
+            data_dir=data_dir,
+            download=download,
+            image_size=image_size,
+            resize=resize,
+            **request,
+        )
+    if dry_run:
+        news().print("dry run: every part worked on one batch; nothing was kept")
+    else:
+        report_run(run)
+    if json:
+        print_json(run.summary)
+    elif not dry_run:
+        _show(run)
+    return INTERRUPTED if run.status == "interrupted" else 0
+
+
+def _show(run: Run) -> None:
+    """Print what a person wants to know at the end."""
+    console = answers()
+    result = run.facts["result"]
+    if run.status == "interrupted":
+        console.print("interrupted: what was learnt until then is kept and scored")
+    console.print(f"test accuracy  {accuracy_line(run.test.figures)}", soft_wrap=True)
+    console.print(
+        f"trained        {result['epochs']} epochs in {result['train_seconds']:.1f} s,"
+        f" {result['images_per_second']:,.0f} images/s in {result['precision']}",
+        soft_wrap=True,
+    )
+    skipped = run.facts["data"]["skipped"]
+    if skipped:
+        console.print(f"skipped        {skipped} files, listed in {run.folder / 'audit.json'}")
+    console.print(f"model          {run.folder / 'model.safetensors'}", soft_wrap=True)
+    console.print(f"report         {run.folder / 'report.html'}", soft_wrap=True)

@@ -1,0 +1,82 @@
+"""Score a model on a data set that it may never have seen: same format, classes matched by name."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from convwise.data import load_data
+from convwise.data.dataset import Decoded
+from convwise.data.store import PixelStore
+from convwise.errors import DataError
+from convwise.evaluation.split import SHIFT_IMAGES, Evaluation, evaluate_split
+from convwise.model.trained import TrainedModel
+
+SplitName = Literal["test", "validation", "train", "all"]
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetEvaluation(Evaluation):
+    """An evaluation, and the files of the data set that could not be read."""
+
+    skipped: tuple[dict[str, str], ...] = ()
+
+
+def evaluate(
+    model: TrainedModel,
+    data: str | Path,
+    *,
+    split: SplitName = "test",
+    shift_images: int = SHIFT_IMAGES,
+    **data_options: Any,
+) -> DatasetEvaluation:
+    """Read a data set in the model's format and score the model on one of its splits.
+
+    Args:
+        model: the model to score.
+        data: a named data set or a folder of class folders.
+        split: which images; ``all`` for every one of them. A data set without a test split of its
+            own is split with the seed that the model was trained with, so that ``test`` holds no
+            image that the model has learnt from.
+        shift_images: see ``split.evaluate_split``.
+        **data_options: passed to ``load_data``.
+
+    Raises:
+        DataError: the data cannot be read, or has a class that the model does not know.
+    """
+    data_options.setdefault("seed", model.seed)
+    dataset = load_data(data, **data_options)
+    dataset = dataclasses.replace(dataset, format=model.image_format)
+    decoded = dataset.decode()
+    store = _relabelled(_chosen(decoded, split), dataset.classes, model.classes)
+    evaluation = evaluate_split(model, store, shift_images=shift_images)
+    skipped = tuple({"path": each.path, "reason": each.reason} for each in decoded.skipped)
+    return DatasetEvaluation(
+        **{field.name: getattr(evaluation, field.name) for field in dataclasses.fields(evaluation)},
+        skipped=skipped,
+    )
+
+
+def _chosen(decoded: Decoded, split: SplitName) -> PixelStore:
+    if split != "all":
+        return decoded.stores[split]
+    stores = list(decoded.stores.values())
+    return PixelStore(
+        pixels=np.concatenate([store.pixels for store in stores]),
+        labels=np.concatenate([store.labels for store in stores]),
+        ids=tuple(name for store in stores for name in store.ids),
+    )
+
+
+def _relabelled(store: PixelStore, theirs: tuple[str, ...], ours: tuple[str, ...]) -> PixelStore:
+    unknown = [name for name in theirs if name not in ours]
+    if unknown:
+        raise DataError(
+            f"the data has the class {unknown[0]!r}, which the model does not know;"
+            f" it knows {', '.join(ours[:12])}{' …' if len(ours) > 12 else ''}"
+        )
+    index = np.array([ours.index(name) for name in theirs], np.int64)
+    return dataclasses.replace(store, labels=index[store.labels])

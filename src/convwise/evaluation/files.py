@@ -1,0 +1,100 @@
+"""Predictions for image files, with the preprocessing that the model carries."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convwise.data.decode import decode_image
+from convwise.errors import DataError
+from convwise.evaluation.predict import predict_probabilities
+from convwise.model.trained import TrainedModel
+
+CHUNK = 256
+IMAGE_SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+)
+
+
+@dataclass(frozen=True)
+class FilePrediction:
+    """The answer for one file: probabilities, or the reason why there are none."""
+
+    path: Path
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float32] | None = None
+    error: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values with the keys that ``convwise predict --json`` prints."""
+        if self.probabilities is None:
+            return {"path": str(self.path), "error": self.error}
+        best = int(self.probabilities.argmax())
+        return {
+            "path": str(self.path),
+            "label": self.classes[best],
+            "probability": float(self.probabilities[best]),
+            "probabilities": {
+                name: float(value)
+                for name, value in zip(self.classes, self.probabilities, strict=True)
+            },
+        }
+
+
+def image_files(paths: Iterable[Path]) -> list[Path]:
+    """Return files as they are given, and for each folder all image files below it, by name.
+
+    Raises:
+        DataError: a path does not exist, or a folder holds no image.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            if not path.exists():
+                raise DataError(f"{path} does not exist; give image files or folders of images")
+            files.append(path)
+            continue
+        found = sorted(
+            file
+            for file in path.rglob("*")
+            if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
+        )
+        if not found:
+            raise DataError(f"the folder {path} holds no image; known are {_known_suffixes()}")
+        files.extend(found)
+    return files
+
+
+def _known_suffixes() -> str:
+    return ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
+
+
+def predict_files(model: TrainedModel, files: Iterable[Path]) -> Iterator[FilePrediction]:
+    """Yield a prediction for each file, in order; memory does not grow with their number."""
+
+    def decode(file: Path) -> NDArray[np.uint8] | str:
+        try:
+            return decode_image(file, model.image_format)
+        except DataError as error:
+            return str(error)
+
+    remaining = iter(files)
+    with ThreadPoolExecutor() as pool:
+        while chunk := list(itertools.islice(remaining, CHUNK)):
+            decoded = list(pool.map(decode, chunk))
+            pictures = [each for each in decoded if not isinstance(each, str)]
+            answers: Iterator[NDArray[np.float32]] = iter(
+                predict_probabilities(model, np.stack(pictures)) if pictures else ()
+            )
+            for file, each in zip(chunk, decoded, strict=True):
+                if isinstance(each, str):
+                    yield FilePrediction(file, model.classes, error=each)
+                else:
+                    yield FilePrediction(file, model.classes, probabilities=next(answers))

@@ -1,0 +1,66 @@
+"""Every figure of a model on one split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convwise.data.store import PixelStore
+from convwise.evaluation.metrics import score
+from convwise.evaluation.predict import predict_probabilities
+from convwise.evaluation.shift import shift_robustness
+from convwise.model.trained import TrainedModel
+
+SHIFT_IMAGES = 1_000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of a model on a split, and the predictions that they come from.
+
+    Args:
+        figures: plain JSON values, see ``metrics.score``; with ``shift`` where it was measured.
+        labels: int64 (images,).
+        probabilities: float32 (images, classes).
+        ids: a name for each image.
+    """
+
+    figures: dict[str, Any]
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    ids: tuple[str, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images whose most probable class is the true one."""
+        return float(self.figures["accuracy"])
+
+
+def evaluate_split(
+    model: TrainedModel,
+    store: PixelStore,
+    *,
+    shift_images: int = SHIFT_IMAGES,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Score a model on the images of a split.
+
+    Args:
+        model: the model to score.
+        store: pixels in the model's format, labels in the order of the model's classes.
+        shift_images: how many images, evenly spread, the shift curve is measured on; 0 for none.
+        on_progress: called with the number of images done and the number of all.
+    """
+    probabilities = predict_probabilities(model, store.pixels, on_progress=on_progress)
+    figures = score(store.labels, probabilities, model.classes)
+    figures["shift"] = []
+    if shift_images:
+        count = min(shift_images, len(store.labels))
+        chosen = np.linspace(0, len(store.labels) - 1, count).astype(int)
+        figures["shift"] = shift_robustness(model, store.pixels[chosen], store.labels[chosen])
+        figures["shift_images"] = count
+    return Evaluation(figures, store.labels, probabilities, store.ids)

@@ -1,0 +1,99 @@
+"""A Plan becomes a torch module that runs it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import cast
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from convwise.design.plan import Plan, Row
+from convwise.model.activations import ACTIVATIONS
+from convwise.model.lower import lower
+from convwise.model.modules import Apply, Convolution, FullyConnected, MaxPool
+from convwise.model.weights import initialise
+
+
+class ConvNet(nn.Module):
+    """A network as designed: images in, one logit per class out.
+
+    A softmax at the end of the design is left out, because the loss and the calibration want
+    logits; whoever wants probabilities applies it (``evaluation.predict``).
+
+    Args:
+        plan: a plan without a problem.
+
+    Raises:
+        DesignError: the plan has a problem.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan.require()
+        last = plan.rows[-1]
+        for row in plan.rows:
+            self.add_module(row.name, _lower_last(row) if row is last else lower(row))
+        for rows in _sequences(plan.tree):
+            self._pool_before_relu(rows)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(batch, channels, height, width) float → (batch, classes) logits."""
+        return self._run(self.plan.tree, images)
+
+    def _run(self, rows: tuple[Row, ...], x: Tensor) -> Tensor:
+        for row in rows:
+            module = cast(nn.Module, self._modules[row.name])
+            branches = [self._run(branch, x) for branch in row.branches]
+            x = module(x, *branches)
+        return x
+
+    def _pool_before_relu(self, rows: tuple[Row, ...]) -> None:
+        """Let max-pooling go before the ReLU that precedes it.
+
+        The two commute exactly, and pooling first leaves the ReLU a quarter of the work.
+        """
+        for before, row in itertools.pairwise(rows):
+            module, pool = self._modules[before.name], self._modules[row.name]
+            if not isinstance(pool, MaxPool) or not isinstance(module, Convolution | Apply):
+                continue
+            if module.activation is F.relu:
+                module.activation, pool.activation = None, F.relu
+
+
+def _lower_last(row: Row) -> nn.Module:
+    module = lower(row)
+    softmax = ACTIVATIONS["softmax"]
+    if isinstance(module, FullyConnected | Apply) and module.activation is softmax:
+        module.activation = None
+    return module
+
+
+def _sequences(rows: tuple[Row, ...]) -> Iterator[tuple[Row, ...]]:
+    """Yield the network's own sequence of rows and that of every branch in it."""
+    yield rows
+    for row in rows:
+        for branch in row.branches:
+            yield from _sequences(branch)
+
+
+def build(plan: Plan, *, seed: int = 0) -> ConvNet:
+    """Build the module of a plan and draw its first weights.
+
+    Args:
+        plan: a plan without a problem.
+        seed: the same seed gives the same weights, layer by layer.
+
+    Raises:
+        DesignError: the plan has a problem.
+
+    Example:
+        >>> from convwise.design.plan import plan
+        >>> network = build(plan("lenet", "28x28x1", 10))
+        >>> sum(weight.numel() for weight in network.parameters())
+        61706
+    """
+    network = ConvNet(plan)
+    initialise(network, seed)
+    return network

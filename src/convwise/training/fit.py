@@ -1,0 +1,147 @@
+"""Train a network on pixels: race the precisions, then run the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from convwise.data.augment import Augmentation
+from convwise.data.batches import Batches, to_input
+from convwise.data.store import PixelStore
+from convwise.design.plan import Plan
+from convwise.errors import DataError
+from convwise.evaluation.metrics import negative_log_likelihood
+from convwise.evaluation.predict import predict_probabilities
+from convwise.image import ImageFormat
+from convwise.model.allocator import keep_freed_memory
+from convwise.model.build import build
+from convwise.model.trained import TrainedModel
+from convwise.training.interrupt import StopOnInterrupt
+from convwise.training.loop import Ending, TrainingLoop
+from convwise.training.optimizer import make_optimizer
+from convwise.training.precision import Contender, Race, race
+from convwise.training.progress import EpochRecord, Watcher
+from convwise.training.recipe import Recipe
+from convwise.training.schedule import Progress
+
+PrecisionChoice = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model and how it came about.
+
+    Args:
+        model: with the final weights.
+        history: a record for each epoch.
+        race: which precision was chosen, and why.
+        ending: ``finished``, ``time limit`` or ``interrupted``.
+        seconds: of training, validation between epochs included.
+    """
+
+    model: TrainedModel
+    history: tuple[EpochRecord, ...]
+    race: Race
+    ending: Ending
+    seconds: float
+
+
+def fit_model(
+    plan: Plan,
+    train: PixelStore,
+    validation: PixelStore,
+    *,
+    image_format: ImageFormat,
+    classes: tuple[str, ...],
+    name: str,
+    recipe: Recipe,
+    seed: int,
+    precision: PrecisionChoice,
+    watcher: Watcher,
+    on_start: Callable[[Race], None] = lambda race: None,
+    on_epoch_end: Callable[[TrainingLoop, EpochRecord], None] = lambda loop, record: None,
+) -> Fitted:
+    """Build the network of a plan and train it.
+
+    Args:
+        plan: a plan without a problem, for images of ``image_format`` and these classes.
+        train: images to learn from.
+        validation: images that only the record of each epoch is measured on.
+        image_format: with the mean and spread of the training images.
+        classes: their names.
+        name: of the network, for people.
+        recipe: how to train.
+        seed: of the first weights, the order, the augmentation and dropout.
+        precision: ``auto`` races fp32 against bf16.
+        watcher: told about progress.
+        on_start: called with the result of the race before the first step.
+        on_epoch_end: called with the loop and the record of each epoch.
+
+    Raises:
+        DataError: there are fewer than two training images.
+        TrainingError: the loss is no number.
+    """
+    if len(train) < 2:
+        raise DataError(f"{len(train)} training images are too few to learn from")
+    keep_freed_memory()
+    torch.manual_seed(seed)
+    network = build(plan, seed=seed)
+    model = TrainedModel(network, image_format, classes, name=name, seed=seed)
+    augmentation = Augmentation(shift=recipe.shift, flip=recipe.flip)
+    batches = Batches(train, image_format, recipe.batch_size, seed, augmentation)
+    result = _race(model, train, recipe.batch_size, precision, watcher)
+    on_start(result)
+
+    def validate() -> tuple[float, float]:
+        probabilities = predict_probabilities(model, validation.pixels)
+        right = probabilities.argmax(axis=1) == validation.labels
+        return negative_log_likelihood(validation.labels, probabilities), float(right.mean())
+
+    epochs = recipe.epochs_for(len(train))
+    watcher.started(epochs, len(batches), recipe.time_limit)
+    with StopOnInterrupt(
+        lambda: watcher.message("stopping after this step; Ctrl-C again to stop at once")
+    ) as interrupt:
+        progress = Progress(epochs * len(batches) if epochs else None, recipe.time_limit)
+        progress.reserve(_expected_validation_seconds(result, len(validation)))
+        loop = TrainingLoop(
+            network=network,
+            optimizer=make_optimizer(network, recipe),
+            batches=batches,
+            recipe=recipe,
+            precision=result.chosen,
+            progress=progress,
+            validate=validate,
+            on_epoch_end=on_epoch_end,
+            stop_requested=lambda: interrupt.requested,
+            watcher=watcher,
+        )
+        ending = loop.run()
+        seconds = progress.seconds
+    network.eval()
+    return Fitted(model, tuple(loop.history), result, ending, seconds)
+
+
+def _race(
+    model: TrainedModel,
+    store: PixelStore,
+    batch_size: int,
+    precision: PrecisionChoice,
+    watcher: Watcher,
+) -> Race:
+    if precision != "auto":
+        return Race(precision, (Contender(precision, 0.0, 0.0, "as asked"),))
+    watcher.message("racing fp32 against bf16 on the real network")
+    chosen = np.linspace(0, len(store) - 1, min(batch_size, len(store))).astype(int)
+    images = to_input(store.pixels[chosen], model.image_format)
+    return race(model.network, images, torch.from_numpy(store.labels[chosen]))
+
+
+def _expected_validation_seconds(result: Race, images: int) -> float:
+    """Guess from the race: predicting takes about a third of a training step's time."""
+    speed = next((each.images_per_second for each in result.contenders), 0.0)
+    return images / (3.0 * speed) if speed else 0.0

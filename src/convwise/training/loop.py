@@ -1,0 +1,128 @@
+"""The training loop.
+
+Pixels lie in memory as uint8. A step gathers a whole batch, moves and mirrors it, normalises it,
+and updates the weights; no picture is ever handled on its own, and no worker process is needed.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.optim import Optimizer
+
+from convwise.data.batches import Batches
+from convwise.errors import TrainingError
+from convwise.training.optimizer import set_learning_rate
+from convwise.training.precision import Precision, computing_in
+from convwise.training.progress import EpochRecord, Watcher
+from convwise.training.recipe import Recipe
+from convwise.training.schedule import Progress, one_cycle
+
+Ending = Literal["finished", "time limit", "interrupted"]
+
+
+@dataclass
+class TrainingLoop:
+    """One training: its parts, and after :meth:`run` its history.
+
+    Args:
+        network: trained in place.
+        optimizer: of the network's weights.
+        batches: the training images.
+        recipe: learning rate, smoothing and the rest.
+        precision: what the forward and backward passes compute in.
+        progress: counts steps and seconds.
+        validate: returns loss and accuracy on the validation split.
+        on_epoch_end: called after each epoch with the loop and the record, to save a checkpoint
+            for example.
+        stop_requested: asked after each step.
+        watcher: told about each step and epoch.
+    """
+
+    network: nn.Module
+    optimizer: Optimizer
+    batches: Batches
+    recipe: Recipe
+    precision: Precision
+    progress: Progress
+    validate: Callable[[], tuple[float, float]]
+    on_epoch_end: Callable[[TrainingLoop, EpochRecord], None]
+    stop_requested: Callable[[], bool]
+    watcher: Watcher
+    history: list[EpochRecord] = field(default_factory=list)
+
+    def run(self) -> Ending:
+        """Train until the epochs, the time or the user's patience are over.
+
+        Raises:
+            TrainingError: the loss is no finite number.
+        """
+        self.network.train()
+        epoch = 0
+        while self.progress.share < 1.0 and not self.stop_requested():
+            epoch += 1
+            self._epoch(epoch)
+        if self.stop_requested():
+            return "interrupted"
+        steps = self.progress.total_steps
+        return "finished" if steps and self.progress.step >= steps else "time limit"
+
+    def _epoch(self, epoch: int) -> None:
+        losses, right, images, rate = 0.0, 0, 0, 0.0
+        start = time.perf_counter()
+        for number, (pixels, labels) in enumerate(self.batches.epoch(epoch), start=1):
+            share = self.progress.share
+            rate = self.recipe.peak_learning_rate * one_cycle(share, self.recipe.warmup)
+            set_learning_rate(self.optimizer, rate)
+            loss, hits = self._step(pixels, labels, where=f"epoch {epoch}, step {number}")
+            losses, right, images = losses + loss * len(labels), right + hits, images + len(labels)
+            self.progress.step += 1
+            speed = images / (time.perf_counter() - start)
+            self.watcher.step(epoch, number, self.progress.share, losses / images, speed)
+            if self.progress.share >= 1.0 or self.stop_requested():
+                break
+        self._finish_epoch(epoch, losses / images, right / images, rate, speed)
+
+    def _step(self, pixels: torch.Tensor, labels: torch.Tensor, where: str) -> tuple[float, int]:
+        self.optimizer.zero_grad(set_to_none=True)
+        with computing_in(self.precision):
+            logits = self.network(pixels)
+        logits = logits.float()
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"{where}: the loss is {value}, so the weights have run away;"
+                f" train again with a lower --lr than {self.recipe.peak_learning_rate:g}"
+            )
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return value, int((logits.detach().argmax(dim=1) == labels).sum())
+
+    def _finish_epoch(
+        self, epoch: int, loss: float, accuracy: float, rate: float, speed: float
+    ) -> None:
+        start = time.perf_counter()
+        validation_loss, validation_accuracy = self.validate()
+        self.network.train()
+        self.progress.reserve(time.perf_counter() - start)
+        record = EpochRecord(
+            epoch=epoch,
+            train_loss=loss,
+            train_accuracy=accuracy,
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            learning_rate=rate,
+            seconds=self.progress.seconds,
+            images_per_second=speed,
+        )
+        self.history.append(record)
+        self.on_epoch_end(self, record)
+        self.watcher.epoch(record)

@@ -1,0 +1,53 @@
+"""What a training tells whoever watches it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One line of ``history.jsonl``.
+
+    Losses are in nats, the training loss with label smoothing; accuracies are shares; ``seconds``
+    counts from the start of training; ``images_per_second`` leaves validation out. The training
+    accuracy is that of the augmented images while the network was still learning.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    learning_rate: float
+    seconds: float
+    images_per_second: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+class Watcher:
+    """Receives news of a training; the methods do nothing unless overridden.
+
+    The command line shows them, a notebook may plot them, a test may collect them.
+    """
+
+    def message(self, text: str) -> None:
+        """Something worth a line happened."""
+
+    def reading(self, done: int, total: int) -> None:
+        """So many of the pictures are decoded."""
+
+    def started(self, epochs: int | None, steps_per_epoch: int, time_limit: float | None) -> None:
+        """The first step is about to be taken."""
+
+    def step(
+        self, epoch: int, step: int, share: float, loss: float, images_per_second: float
+    ) -> None:
+        """A step was taken; ``share`` of the training is done."""
+
+    def epoch(self, record: EpochRecord) -> None:
+        """An epoch ended, or training ended within it."""

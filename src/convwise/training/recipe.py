@@ -1,0 +1,116 @@
+"""Recipe: every choice of a training run that is not the network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from convwise.errors import OptionError, did_you_mean
+
+SAMPLES_FOR_AUTO_EPOCHS = 440_000
+MIN_AUTO_EPOCHS = 8
+MAX_AUTO_EPOCHS = 60
+_DURATIONS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Recipe(BaseModel):
+    """How a network is trained.
+
+    Args:
+        epochs: passes over the training images; None chooses between 8 and 60 so that about
+            440,000 images are seen (see :meth:`epochs_for`).
+        time_limit: seconds that training may take, validation between epochs included; the
+            learning rate then ends when the time does. With ``epochs`` too, the earlier one ends.
+        batch_size: images in a step.
+        optimizer: ``sgd`` (Nesterov momentum) or ``adamw``.
+        learning_rate: the highest one; None stands for the optimizer's default.
+        momentum: of SGD; the first beta of AdamW.
+        weight_decay: of kernels only; biases and normalisation are left alone. None stands for
+            the optimizer's default.
+        warmup: share of training in which the learning rate rises from near 0.
+        label_smoothing: probability mass spread over all classes (Szegedy et al. 2015, section 7).
+        shift: training images move by up to so many pixels, each way.
+        flip: training images are mirrored left to right, one in two.
+
+    Example:
+        >>> Recipe(epochs=3).epochs_for(54_000)
+        3
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    epochs: int | None = Field(None, ge=1, le=100_000)
+    time_limit: float | None = Field(None, gt=0, le=30 * 86_400)
+    batch_size: int = Field(128, ge=1, le=65_536)
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float | None = Field(None, gt=0, le=100)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float | None = Field(None, ge=0, le=10)
+    warmup: float = Field(0.2, ge=0, lt=1)
+    label_smoothing: float = Field(0.05, ge=0, lt=1)
+    shift: int = Field(1, ge=0, le=64)
+    flip: bool = True
+
+    def epochs_for(self, images: int) -> int | None:
+        """Return the number of epochs for a training split, or None where only the clock counts."""
+        if self.epochs is not None or self.time_limit is not None:
+            return self.epochs
+        wanted = math.ceil(SAMPLES_FOR_AUTO_EPOCHS / max(images, 1))
+        return min(max(wanted, MIN_AUTO_EPOCHS), MAX_AUTO_EPOCHS)
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """The highest learning rate: as asked, or 0.1 for SGD and 0.003 for AdamW."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return 0.1 if self.optimizer == "sgd" else 0.003
+
+    @property
+    def kernel_decay(self) -> float:
+        """Weight decay of kernels: as asked, or 0.0005 for SGD and 0.05 for AdamW."""
+        if self.weight_decay is not None:
+            return self.weight_decay
+        return 0.0005 if self.optimizer == "sgd" else 0.05
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Recipe:
+        """Make a recipe from names and values, for example from a TOML file.
+
+        Raises:
+            OptionError: a name is unknown or a value out of range.
+        """
+        for name in values:
+            if name not in cls.model_fields:
+                raise OptionError(
+                    f"{name!r} is no setting of a recipe{did_you_mean(name, cls.model_fields)};"
+                    f" known are {', '.join(cls.model_fields)}"
+                )
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise OptionError(f"{field} = {first['input']!r}: {first['msg'].lower()}") from None
+
+
+def parse_duration(text: str) -> float:
+    """Return seconds from ``90``, ``90s``, ``5m`` or ``1.5h``.
+
+    Raises:
+        OptionError: the text is no positive duration.
+
+    Example:
+        >>> parse_duration("1.5m")
+        90.0
+    """
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _DURATIONS else (text, "s")
+    try:
+        seconds = float(number) * _DURATIONS[unit]
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise OptionError(f"duration {text!r}: write for example 60s, 5m or 1.5h")
+    return seconds

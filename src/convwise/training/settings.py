@@ -1,0 +1,50 @@
+"""What a training was asked for: a TOML file, and flags that win over it."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from convwise.errors import OptionError
+from convwise.training.recipe import Recipe, parse_duration
+
+# Settings that a file may hold beside the recipe's own.
+_REQUEST: dict[str, type] = {"network": str, "precision": str, "seed": int, "threads": int}
+
+
+def read_settings(config: Path | None, **flags: Any) -> tuple[Recipe, dict[str, Any]]:
+    """Return the recipe, and the other settings of a training: network, precision, seed, threads.
+
+    Args:
+        config: a TOML file, or None.
+        **flags: settings by name that win over the file; None stands for "not given".
+
+    Raises:
+        OptionError: the file cannot be read, or a setting is unknown or out of range.
+
+    Example:
+        >>> recipe, request = read_settings(None, epochs=3, network="lenet", seed=None)
+        >>> recipe.epochs, request
+        (3, {'network': 'lenet'})
+    """
+    settings = _read(config) if config else {}
+    settings |= {name: value for name, value in flags.items() if value is not None}
+    if isinstance(settings.get("time_limit"), str):
+        settings["time_limit"] = parse_duration(settings["time_limit"])
+    request = {name: settings.pop(name) for name in _REQUEST if name in settings}
+    for name, value in request.items():
+        if type(value) is not _REQUEST[name]:
+            raise OptionError(f"{name} = {value!r}: expected {_REQUEST[name].__name__}")
+    if request.get("precision", "auto") not in ("auto", "fp32", "bf16"):
+        raise OptionError(f"precision {request['precision']!r}: use auto, fp32 or bf16")
+    return Recipe.of(settings), request
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OptionError(f"--config {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptionError(f"--config {path} is no TOML: {error}") from None
