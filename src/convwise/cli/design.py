@@ -35,7 +35,7 @@ def design(
             f"which network? Give a name ({', '.join(zoo.names())}), a notation text or a file;"
             " convwise design --help shows examples"
         )
-    result = plan(network, image or "28x28x1", classes)
+    result = plan(network, image or _usual_image(network), classes)
     if json:
         print_json(to_json(result), indent=2)
     else:
@@ -45,3 +45,7 @@ def design(
     if not json:
         news().print("this design cannot be built; the rows above are those before the problem")
     return 2
+
+
+def _usual_image(network: str) -> tuple[int, int, int]:
+    return zoo.entry(network).image if network in zoo.names() else (28, 28, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import cast
 
 import torch.nn.functional as F
@@ -35,7 +34,7 @@ class ConvNet(nn.Module):
         last = plan.rows[-1]
         for row in plan.rows:
             self.add_module(row.name, _lower_last(row) if row is last else lower(row))
-        for rows in _sequences(plan.tree):
+        for rows in plan.sequences:
             self._pool_before_relu(rows)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -68,14 +67,6 @@ def _lower_last(row: Row) -> nn.Module:
     if isinstance(module, FullyConnected | Apply) and module.activation is softmax:
         module.activation = None
     return module
-
-
-def _sequences(rows: tuple[Row, ...]) -> Iterator[tuple[Row, ...]]:
-    """Yield the network's own sequence of rows and that of every branch in it."""
-    yield rows
-    for row in rows:
-        for branch in row.branches:
-            yield from _sequences(branch)
 
 
 def build(plan: Plan, *, seed: int = 0) -> ConvNet:

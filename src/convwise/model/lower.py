@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from typing import cast
 
 from torch import nn
 
@@ -19,7 +18,7 @@ from convwise.design.normalization import BatchNormalization
 from convwise.design.plan import Row
 from convwise.design.pooling import AveragePooling2D, MaxPooling2D
 from convwise.design.window import Window
-from convwise.design.zero_padding import Border, ZeroPadding2D
+from convwise.design.zero_padding import ZeroPadding2D
 from convwise.errors import DesignError
 from convwise.geometry import same_padding
 from convwise.model import modules
@@ -132,7 +131,7 @@ def _(layer: Flatten, row: Row) -> nn.Module:
 
 @_lower.register
 def _(layer: ZeroPadding2D, row: Row) -> nn.Module:
-    (top, bottom), (left, right) = cast(Border, layer.padding)
+    (top, bottom), (left, right) = layer.border
     return modules.Pad((left, right, top, bottom))
 
 

@@ -22,7 +22,7 @@ from convwise.model.build import build
 from convwise.model.trained import TrainedModel
 from convwise.training.interrupt import StopOnInterrupt
 from convwise.training.loop import Ending, TrainingLoop
-from convwise.training.optimizer import make_optimizer
+from convwise.training.optimizer import make_optimizer, resolve_optimizer
 from convwise.training.precision import Contender, Race, race
 from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.recipe import Recipe
@@ -88,6 +88,7 @@ def fit_model(
     if len(train) < 2:
         raise DataError(f"{len(train)} training images are too few to learn from")
     keep_freed_memory()
+    recipe = resolve_optimizer(recipe, plan)
     torch.manual_seed(seed)
     network = build(plan, seed=seed)
     model = TrainedModel(network, image_format, classes, name=name, seed=seed)
@@ -110,7 +111,7 @@ def fit_model(
         progress.reserve(_expected_validation_seconds(result, len(validation)))
         loop = TrainingLoop(
             network=network,
-            optimizer=make_optimizer(network, recipe),
+            optimizer=make_optimizer(network, plan, recipe),
             batches=batches,
             recipe=recipe,
             precision=result.chosen,

@@ -1,37 +1,100 @@
-"""The optimizer of a recipe."""
+"""The optimizer of a recipe, and which weights it treats in which way."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from convwise.design.conv import Conv2D
+from convwise.design.normalization import BatchNormalization
+from convwise.design.plan import Plan, Row
+from convwise.design.pooling import AveragePooling2D, MaxPooling2D
+from convwise.training.muon import Muon
 from convwise.training.recipe import Recipe
 
+# Muon's own momentum is shorter than SGD's: an orthogonal step has no scale to smooth.
+MUON_MOMENTUM = 0.6
 
-def make_optimizer(network: nn.Module, recipe: Recipe) -> Optimizer:
-    """Return the optimizer; only kernels decay.
 
-    Decay pulls a kernel's scale down, which batch normalisation undoes and which raises the
-    effective learning rate (van Laarhoven 2017); on gammas and biases it only distorts.
+def resolve_optimizer(recipe: Recipe, plan: Plan) -> Recipe:
+    """Return the recipe with ``auto`` replaced by the optimizer that suits the network.
+
+    Muon needs kernels that batch normalisation follows; a network without any gets AdamW, which
+    also copes with layers whose gradients differ in scale.
     """
-    groups = [
+    if recipe.optimizer != "auto":
+        return recipe
+    optimizer = "muon" if normalised_kernels(plan) else "adamw"
+    return recipe.model_copy(update={"optimizer": optimizer})
+
+
+def make_optimizer(network: nn.Module, plan: Plan, recipe: Recipe) -> Optimizer:
+    """Return the optimizer of a recipe that :func:`resolve_optimizer` has resolved.
+
+    Only kernels decay. Decay pulls a kernel's scale down, which batch normalisation undoes and
+    which raises the effective learning rate (van Laarhoven 2017); on gammas and biases it only
+    distorts.
+    """
+    normalised = normalised_kernels(plan) if recipe.optimizer == "muon" else frozenset()
+    weights: dict[str, list[nn.Parameter]] = {"orthogonal": [], "decaying": [], "free": []}
+    for name, weight in network.named_parameters():
+        kind = "orthogonal" if name in normalised else "decaying" if weight.ndim > 1 else "free"
+        weights[kind].append(weight)
+    groups: list[dict[str, Any]] = [
         {
-            "params": [weight for weight in network.parameters() if weight.ndim > 1],
-            "weight_decay": recipe.kernel_decay,
-        },
-        {
-            "params": [weight for weight in network.parameters() if weight.ndim <= 1],
-            "weight_decay": 0.0,
-        },
+            "params": parameters,
+            "lr": recipe.peak_learning_rate,
+            "weight_decay": recipe.kernel_decay if kind == "decaying" else 0.0,
+            "momentum": MUON_MOMENTUM if kind == "orthogonal" else recipe.momentum,
+            "orthogonal": kind == "orthogonal",
+        }
+        for kind, parameters in weights.items()
+        if parameters
     ]
-    groups = [group for group in groups if group["params"]]
-    rate = recipe.peak_learning_rate
     if recipe.optimizer == "adamw":
-        return AdamW(groups, rate, betas=(recipe.momentum, 0.98), fused=True)
-    return SGD(groups, rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0, fused=True)
+        return AdamW(groups, betas=(recipe.momentum, 0.98), fused=True)
+    if recipe.optimizer == "sgd":
+        return SGD(groups, nesterov=recipe.momentum > 0, fused=True)
+    return Muon(groups)
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
     """Give every group of weights the same learning rate."""
     for group in optimizer.param_groups:
         group["lr"] = rate
+
+
+def normalised_kernels(plan: Plan) -> frozenset[str]:
+    """Return the names of hidden convolution kernels whose scale normalisation makes meaningless.
+
+    The first convolution is left out: it has too few inputs to a filter to be made orthogonal.
+    """
+    names = {
+        f"{row.name}.kernel"
+        for rows in plan.sequences
+        for index, row in enumerate(rows)
+        if isinstance(row.layer, Conv2D) and _is_normalised(row.layer, rows[index + 1 :])
+    }
+    names |= {
+        f"{row.name}.{weight.name}"
+        for row in plan.rows
+        for weight in row.weights
+        if weight.name == "projection.kernel"
+    }
+    first = next((row for row in plan.rows if isinstance(row.layer, Conv2D)), None)
+    return frozenset(names - {f"{first.name}.kernel"} if first else names)
+
+
+def _is_normalised(layer: Conv2D, following: Sequence[Row]) -> bool:
+    if layer.activation is not None or layer.use_bias or layer.groups > 1:
+        return False
+    for row in following:
+        if isinstance(row.layer, BatchNormalization):
+            return True
+        # Pooling keeps a scale as it is; anything else may not.
+        if not isinstance(row.layer, MaxPooling2D | AveragePooling2D):
+            return False
+    return False

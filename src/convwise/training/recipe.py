@@ -25,9 +25,10 @@ class Recipe(BaseModel):
         time_limit: seconds that training may take, validation between epochs included; the
             learning rate then ends when the time does. With ``epochs`` too, the earlier one ends.
         batch_size: images in a step.
-        optimizer: ``sgd`` (Nesterov momentum) or ``adamw``.
+        optimizer: ``muon``, ``sgd`` (Nesterov momentum) or ``adamw``; ``auto`` takes Muon for a
+            network with batch normalisation and AdamW for any other.
         learning_rate: the highest one; None stands for the optimizer's default.
-        momentum: of SGD; the first beta of AdamW.
+        momentum: of SGD, also where Muon leaves a weight to it; the first beta of AdamW.
         weight_decay: of kernels only; biases and normalisation are left alone. None stands for
             the optimizer's default.
         warmup: share of training in which the learning rate rises from near 0.
@@ -45,7 +46,7 @@ class Recipe(BaseModel):
     epochs: int | None = Field(None, ge=1, le=100_000)
     time_limit: float | None = Field(None, gt=0, le=30 * 86_400)
     batch_size: int = Field(128, ge=1, le=65_536)
-    optimizer: Literal["sgd", "adamw"] = "sgd"
+    optimizer: Literal["auto", "muon", "sgd", "adamw"] = "auto"
     learning_rate: float | None = Field(None, gt=0, le=100)
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float | None = Field(None, ge=0, le=10)
@@ -63,17 +64,17 @@ class Recipe(BaseModel):
 
     @property
     def peak_learning_rate(self) -> float:
-        """The highest learning rate: as asked, or 0.1 for SGD and 0.003 for AdamW."""
+        """The highest learning rate: as asked, or 0.002 for AdamW and 0.1 for the others."""
         if self.learning_rate is not None:
             return self.learning_rate
-        return 0.1 if self.optimizer == "sgd" else 0.003
+        return 0.002 if self.optimizer == "adamw" else 0.1
 
     @property
     def kernel_decay(self) -> float:
-        """Weight decay of kernels: as asked, or 0.0005 for SGD and 0.05 for AdamW."""
+        """Weight decay of kernels: as asked, or 0.05 for AdamW and 0.0005 for the others."""
         if self.weight_decay is not None:
             return self.weight_decay
-        return 0.0005 if self.optimizer == "sgd" else 0.05
+        return 0.05 if self.optimizer == "adamw" else 0.0005
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Recipe:

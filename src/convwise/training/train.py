@@ -23,6 +23,7 @@ from convwise.training.facts import audit_facts, measured_format, request_facts,
 from convwise.training.fit import PrecisionChoice, fit_model
 from convwise.training.loop import TrainingLoop
 from convwise.training.machine import usable_cores
+from convwise.training.optimizer import resolve_optimizer
 from convwise.training.precision import Race
 from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.recipe import Recipe
@@ -82,7 +83,7 @@ def train(
         name=_short_name(network),
         plan=network_plan,
         decoded=decoded,
-        recipe=recipe or Recipe(),
+        recipe=resolve_optimizer(recipe or Recipe(), network_plan),
         seed=seed,
         precision=precision,
         command=command,

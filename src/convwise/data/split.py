@@ -1,0 +1,64 @@
+"""Holding out a part of every class."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convwise.data.draws import draws
+from convwise.errors import OptionError
+
+
+def stratified_split(
+    labels: NDArray[np.int64], fraction: float, seed: int, limit: int | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Divide positions into kept and held ones, the same share of every class.
+
+    The outcome depends on ``labels`` and the other arguments only. Each class gives its share
+    rounded down or up, so that the total comes out right; a class of two or more gives at least
+    one and keeps at least one; a class of one keeps it.
+
+    Args:
+        labels: int64, (n,), class indices.
+        fraction: share to hold, between 0 and 1, both excluded.
+        seed: decides which ones.
+        limit: hold at most this many in total (but still one of each class of two or more).
+
+    Returns:
+        (kept, held): ascending int64 positions, disjoint, together all n.
+
+    Raises:
+        OptionError: ``fraction`` is out of range.
+
+    Example:
+        >>> kept, held = stratified_split(np.repeat([0, 1], 10), 0.2, seed=0)
+        >>> len(kept), np.bincount(np.repeat([0, 1], 10)[held]).tolist()
+        (16, [2, 2])
+    """
+    if not 0 < fraction < 1:
+        raise OptionError(f"fraction {fraction} to hold out is not between 0 and 1")
+    held_mask = np.zeros(len(labels), dtype=np.bool_)
+    if len(labels):
+        counts = _shares(np.bincount(labels), fraction, limit)
+        rank = draws("split", seed, counters=np.arange(len(labels), dtype=np.int64))
+        by_class = np.lexsort((rank, labels))
+        first = np.concatenate(([0], np.cumsum(np.bincount(labels))[:-1]))
+        place_in_class = np.arange(len(labels)) - first[labels[by_class]]
+        held_mask[by_class[place_in_class < counts[labels[by_class]]]] = True
+    return np.flatnonzero(~held_mask), np.flatnonzero(held_mask)
+
+
+def _shares(sizes: NDArray[np.int64], fraction: float, limit: int | None) -> NDArray[np.int64]:
+    target = round(sizes.sum() * fraction)
+    if limit is not None:
+        target = min(target, limit)
+    exact = sizes * (target / sizes.sum())
+    shares: NDArray[np.int64] = np.floor(exact).astype(np.int64)
+    most = np.maximum(sizes - 1, 0)
+    shares = np.maximum(np.minimum(shares, most), np.minimum(most, 1))
+    # What rounding down left over goes to the classes that lost most by it.
+    remainder = np.where(shares < np.minimum(exact, most), exact - shares, 0.0)
+    left = max(0, target - int(shares.sum()))
+    winners = np.argsort(-remainder, kind="stable")[:left]
+    shares[winners[remainder[winners] > 0]] += 1
+    return shares

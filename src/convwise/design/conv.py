@@ -1,0 +1,126 @@
+"""Conv2D: one filter a channel of the output, each slid over all channels of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from math import gcd, prod
+from typing import ClassVar, cast
+
+from convwise.design.activation import OPTIONAL_ACTIVATION
+from convwise.design.arguments import MAX_FILTERS, Choice, Flag, Pair, Whole, about
+from convwise.design.layer import (
+    Layer,
+    Replacement,
+    Shape,
+    Size,
+    Weight,
+    Window,
+    map_shape,
+)
+from convwise.errors import DesignError
+from convwise.geometry import Padding
+
+
+@dataclass(frozen=True)
+class Conv2D(Layer):
+    """Convolution of a map (in truth a cross-correlation, as in every deep learning library).
+
+    Source: LeCun et al., Gradient-based learning applied to document recognition (1998), section
+    II; groups after Krizhevsky et al. (2012), section 3.5. Meaning and defaults are Keras 3's.
+
+    Args:
+        filters: channels of the output.
+        kernel_size: rows and columns of the window.
+        strides: rows and columns from one window to the next.
+        padding: ``"same"`` adds zeros (the odd one after), ``"valid"`` adds nothing.
+        activation: applied to the sums; None leaves them.
+        use_bias: add one trained number for each filter.
+        dilation_rate: places from one value of the window to the next.
+        groups: parts that the channels are split into; each filter sees one part.
+
+    Raises:
+        DesignError: an argument is out of range, or groups do not divide the filters.
+
+    Example:
+        >>> Conv2D(32, 3, padding="same").output_shape((28, 28, 1))
+        (28, 28, 32)
+    """
+
+    stem: ClassVar[str] = "conv"
+    word: ClassVar[str] = "conv"
+    takes_norm: ClassVar[bool] = True
+
+    filters: int = field(metadata=about(Whole(1, MAX_FILTERS), positional=True))
+    kernel_size: Size = field(metadata=about(Pair(), positional=True))
+    strides: Size = field(default=1, metadata=about(Pair(), positional=True))
+    padding: Padding = field(
+        default="valid", metadata=about(Choice(("valid", "same")), positional=True)
+    )
+    activation: str | None = field(
+        default=None, metadata=about(OPTIONAL_ACTIVATION, positional=True)
+    )
+    use_bias: bool = field(default=True, metadata=about(Flag()))
+    dilation_rate: Size = field(default=1, metadata=about(Pair()))
+    groups: int = field(default=1, metadata=about(Whole(1, MAX_FILTERS)))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.filters % self.groups:
+            raise self.wrong(
+                f"groups is {self.groups}, which does not divide filters = {self.filters}"
+            )
+        window = self.window()
+        if max(window.strides) > 1 and max(window.dilation) > 1:
+            raise self.wrong("strides and dilation_rate are both above 1; set one of them to 1")
+
+    def window(self) -> Window:
+        """Return the window that each filter slides."""
+        kernel, strides, dilation = (
+            cast(tuple[int, int], size)
+            for size in (self.kernel_size, self.strides, self.dilation_rate)
+        )
+        return Window(kernel, strides, self.padding, dilation)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return (rows, columns, filters)."""
+        channels = map_shape(input_shape, "a convolution")[2]
+        if channels % self.groups:
+            raise DesignError(
+                f"groups={self.groups} does not divide the input's channels: "
+                f"{channels} / {self.groups} leaves {channels % self.groups} over"
+            )
+        return (*self.window().output(input_shape), self.filters)
+
+    def weights(self, input_shape: Shape) -> tuple[Weight, ...]:
+        """Return ``kernel`` (filters, channels // groups, rows, columns) and ``bias``."""
+        kernel = (self.filters, input_shape[2] // self.groups, *self.window().kernel)
+        bias = (Weight("bias", (self.filters,)),) if self.use_bias else ()
+        return (Weight("kernel", kernel), *bias)
+
+    def flops(self, input_shape: Shape) -> int:
+        """Return 2 for each weight of each filter at each place."""
+        rows, columns = self.window().output(input_shape)
+        return 2 * rows * columns * self.weights(input_shape)[0].size
+
+    def other_flops(self, input_shape: Shape) -> int:
+        """Return one for each value that the activation is applied to."""
+        return prod(self.output_shape(input_shape)) if self.activation else 0
+
+    def repairs(self, input_shape: Shape) -> Iterator[Replacement]:
+        """Offer padding, then groups that fit, then going without."""
+        if len(input_shape) == 3:
+            yield from self.roomier()
+            common = gcd(self.groups, input_shape[2])
+            if common != self.groups:
+                yield (replace(self, groups=common),)
+                yield (replace(self, groups=1),)
+        yield ()
+
+    def roomier(self) -> Iterator[Replacement]:
+        """Offer zeros at the border, then no stride."""
+        window = self.window()
+        if window.padding == "valid" and max(window.kernel) > 1:
+            yield (replace(self, padding="same"),)
+        if max(window.strides) > 1:
+            yield (replace(self, strides=1),)
