@@ -85,7 +85,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise DataError("there is only one class; a classifier needs at least two")
         store = PixelStore(pixels, codes.astype(np.int64), tuple(map(str, range(len(pixels)))))
         kept, held = stratified_split(store.labels, VALIDATION_SHARE, self.seed)
-        train, validation = _part(store, kept), _part(store, held if len(held) else kept)
+        train, validation = store.select(kept), store.select(held if len(held) else kept)
         mean, std = train.channel_statistics()
         height, width, channels = pixels.shape[1:]
         image_format = ImageFormat(height, width, channels, mean=mean, std=std)
@@ -169,12 +169,6 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise NotFittedError("this Classifier is not fitted yet; call fit or Classifier.load")
         model: TrainedModel = self.model_
         return model
-
-
-def _part(store: PixelStore, chosen: NDArray[np.int64]) -> PixelStore:
-    return PixelStore(
-        store.pixels[chosen], store.labels[chosen], tuple(store.ids[index] for index in chosen)
-    )
 
 
 def _pixels(images: ArrayLike) -> NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -14,7 +14,9 @@ from convwise.errors import OptionError
 
 
 def design(
-    network: str | None = None,
+    network: Annotated[
+        str | None, Parameter(help="Zoo name, notation text, or the path of a text or JSON file.")
+    ] = None,
     /,
     *,
     image: Annotated[
@@ -22,13 +24,16 @@ def design(
     ] = None,
     classes: Annotated[int, Parameter(help="Number of classes.")] = 10,
     show_list: Annotated[
-        bool, Parameter(name="--list", help="Show the networks of the zoo.")
+        bool, Parameter(show_default=False, name="--list", help="Show the networks of the zoo.")
     ] = False,
-    json: Annotated[bool, Parameter(help="Print one JSON document.")] = False,
+    json: Annotated[bool, Parameter(show_default=False, help="Print one JSON document.")] = False,
 ) -> int:
     """Show a network layer by layer; exit 2 when it cannot be built."""
     if show_list:
-        answers().print(catalogue())
+        if json:
+            print_json([_entry_facts(name) for name in zoo.names()], indent=2)
+        else:
+            answers().print(catalogue())
         return 0
     if network is None:
         raise OptionError(
@@ -49,3 +54,15 @@ def design(
 
 def _usual_image(network: str) -> tuple[int, int, int]:
     return zoo.entry(network).image if network in zoo.names() else (28, 28, 1)
+
+
+def _entry_facts(name: str) -> dict[str, Any]:
+    entry = zoo.entry(name)
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "year": entry.year,
+        "paper": entry.paper,
+        "image": list(entry.image),
+        "params": entry.params,
+    }

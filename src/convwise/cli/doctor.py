@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from convwise.cli.output import answers, print_json
-from convwise.data.catalogue import find_named
+from convwise.data.catalogue import FASHION_MNIST, locate
 from convwise.training.machine import machine_facts, package_versions
 
 EXTRAS = {
@@ -26,7 +26,7 @@ EXTRAS = {
 
 def doctor(
     *,
-    json: Annotated[bool, Parameter(help="Print one JSON document.")] = False,
+    json: Annotated[bool, Parameter(show_default=False, help="Print one JSON document.")] = False,
 ) -> int:
     """Tell what is here and what is missing; exit 1 when something that is needed is missing."""
     facts = _facts()
@@ -39,6 +39,7 @@ def doctor(
 
 def _facts() -> dict[str, Any]:
     versions = package_versions()
+    found = locate(FASHION_MNIST)
     extras = {
         extra: [name for name in names if importlib.util.find_spec(name) is None]
         for extra, names in EXTRAS.items()
@@ -48,7 +49,7 @@ def _facts() -> dict[str, Any]:
         "machine": machine_facts(),
         "versions": versions,
         "missing": {extra: names for extra, names in extras.items() if names},
-        "fashion_mnist": str(find_named("fashion-mnist") or ""),
+        "fashion_mnist": str(next(iter(found.values())).parent) if found else None,
     }
 
 

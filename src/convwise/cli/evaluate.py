@@ -9,13 +9,13 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from convwise.cli.output import accuracy_line, answers, news, percent, print_json
-from convwise.evaluation.evaluate import evaluate as evaluate_model
-from convwise.model.modelfile import load_model
 
 
 def evaluate(
-    model: Path,
-    data: str,
+    model: Annotated[Path, Parameter(help="A run folder or a model file.")],
+    data: Annotated[
+        str, Parameter(help="A folder with a folder of images for each class, or a named data set.")
+    ],
     /,
     *,
     split: Annotated[
@@ -25,10 +25,16 @@ def evaluate(
         ),
     ] = "test",
     data_dir: Annotated[Path | None, Parameter(help="Where to look for a named data set.")] = None,
-    download: Annotated[bool, Parameter(help="Fetch a named data set if it is not found.")] = False,
-    json: Annotated[bool, Parameter(help="Print one JSON document.")] = False,
+    download: Annotated[
+        bool, Parameter(show_default=False, help="Fetch a named data set if it is not found.")
+    ] = False,
+    json: Annotated[bool, Parameter(show_default=False, help="Print one JSON document.")] = False,
 ) -> int:
     """Score a run folder or a model file on a data set."""
+    # torch takes seconds to import: --help and a wrong option answer without it.
+    from convwise.evaluation.evaluate import evaluate as evaluate_model
+    from convwise.model.modelfile import load_model
+
     trained = load_model(model)
     result = evaluate_model(trained, data, split=split, data_dir=data_dir, download=download)
     if result.skipped:

@@ -11,18 +11,32 @@ from rich.console import Console
 
 def answers() -> Console:
     """Return the console of standard output."""
-    return Console(highlight=False)
+    return _console(stderr=False)
 
 
 def news() -> Console:
     """Return the console of standard error: progress and messages."""
-    return Console(stderr=True, highlight=False)
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    # Names of classes and files are shown as they are: "[b]" and ":cat:" are no markup.
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
 def print_json(values: Any, *, indent: int | None = None) -> None:
     """Print one JSON document on standard output and flush it."""
-    print(json.dumps(values, ensure_ascii=False, indent=indent, allow_nan=False), flush=True)
-    sys.stdout.flush()
+    text = json.dumps(values, ensure_ascii=False, indent=indent, allow_nan=False)
+    # What the terminal's encoding lacks, a file name that is no UTF-8 say, JSON writes as \uXXXX.
+    print(text if _can_print(text) else json.dumps(values, indent=indent), flush=True)
+
+
+def _can_print(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "ascii", sys.stdout.errors or "strict")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def percent(share: float) -> str:

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from convwise.cli.output import answers, news, print_json
-from convwise.evaluation.files import FilePrediction, image_files, predict_files
-from convwise.model.modelfile import load_model
+from convwise.errors import OptionError
+
+if TYPE_CHECKING:
+    from convwise.evaluation.files import FilePrediction
 
 
 def predict(
-    model: Path,
+    model: Annotated[Path, Parameter(help="A run folder or a model file.")],
     /,
-    *files: Path,
+    *files: Annotated[Path, Parameter(help="Image files, or folders of them.")],
     top: Annotated[int, Parameter(help="How many classes to show for each file.")] = 1,
-    json: Annotated[bool, Parameter(help="Print a JSON line for each file.")] = False,
+    json: Annotated[
+        bool, Parameter(show_default=False, help="Print a JSON line for each file.")
+    ] = False,
 ) -> int:
     """Label image files with a run folder or a model file."""
+    if not files:
+        raise OptionError("which images? Give image files or folders of them after the model")
+    # torch takes seconds to import: --help and a wrong option answer without it.
+    from convwise.evaluation.files import image_files, predict_files
+    from convwise.model.modelfile import load_model
+
     trained = load_model(model)
     failed = 0
     console, errors = answers(), news()

@@ -5,23 +5,25 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from convwise.cli.output import accuracy_line, answers, news, print_json
 from convwise.cli.training_view import training_view
 from convwise.image import Resize
-from convwise.report.of_run import report_run
-from convwise.training.run import Run
 from convwise.training.settings import read_settings
-from convwise.training.train import train as train_classifier
+
+if TYPE_CHECKING:
+    from convwise.training.run import Run
 
 INTERRUPTED = 130
 
 
 def train(
-    data: str,
+    data: Annotated[
+        str, Parameter(help="A folder with a folder of images for each class, or a named data set.")
+    ],
     /,
     *,
     network: Annotated[
@@ -50,12 +52,15 @@ def train(
     ] = None,
     out: Annotated[Path | None, Parameter(help="Folder of the run. Default: below runs/.")] = None,
     data_dir: Annotated[Path | None, Parameter(help="Where to look for a named data set.")] = None,
-    download: Annotated[bool, Parameter(help="Fetch a named data set if it is not found.")] = False,
+    download: Annotated[
+        bool, Parameter(show_default=False, help="Fetch a named data set if it is not found.")
+    ] = False,
     dry_run: Annotated[
-        bool, Parameter(help="Send one batch through everything, keep nothing.")
+        bool, Parameter(show_default=False, help="Send one batch through everything, keep nothing.")
     ] = False,
     json: Annotated[
-        bool, Parameter(help="Print a JSON line per epoch, and the result last.")
+        bool,
+        Parameter(show_default=False, help="Print a JSON line per epoch, and the result last."),
     ] = False,
 ) -> int:
     """Train a classifier."""
@@ -70,6 +75,10 @@ def train(
         batch_size=batch_size,
         learning_rate=lr,
     )
+    # torch takes seconds to import: --help and a wrong option answer without it.
+    from convwise.report.of_run import report_run
+    from convwise.training.train import train as train_classifier
+
     with training_view(news(), as_json=json) as view:
         run = train_classifier(
             data,

@@ -54,6 +54,11 @@ class PixelStore:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    def select(self, indices: NDArray[np.int64]) -> PixelStore:
+        """Return the pictures at these positions, in the order of ``indices``."""
+        ids = tuple(self.ids[index] for index in indices.tolist())
+        return PixelStore(self.pixels[indices], self.labels[indices], ids)
+
     def channel_statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return mean and standard deviation of each channel, in units of the full range 0…1.
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convwise.data.decode import decode_image
+from convwise.data.files import printable
 from convwise.errors import DataError
 from convwise.evaluation.predict import predict_probabilities
 from convwise.model.trained import TrainedModel
@@ -34,11 +35,12 @@ class FilePrediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values with the keys that ``convwise predict --json`` prints."""
+        path = printable(str(self.path))
         if self.probabilities is None:
-            return {"path": str(self.path), "error": self.error}
+            return {"path": path, "error": self.error}
         best = int(self.probabilities.argmax())
         return {
-            "path": str(self.path),
+            "path": path,
             "label": self.classes[best],
             "probability": float(self.probabilities[best]),
             "probabilities": {

@@ -115,11 +115,13 @@ def _declared_plan(facts: dict[str, Any]) -> Plan:
         or not all(isinstance(name, str) for name in classes)
     ):
         raise ModelFileError("its class names are no list of at least two texts")
+    if len(set(classes)) < len(classes):
+        raise ModelFileError("names a class twice")
     try:
         image = ImageFormat.from_dict(facts["image_format"])
         network = Network.from_dict(facts["network"])
         return plan(network, image.shape, len(classes)).require()
-    except (ConvwiseError, KeyError, TypeError, ValueError) as error:
+    except (ConvwiseError, ArithmeticError, KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"declares a network that cannot be: {error}") from None
 
 

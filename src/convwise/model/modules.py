@@ -160,26 +160,26 @@ class MaxPool(nn.Module):
 class AveragePool(nn.Module):
     """The mean of each window over the pixels that exist; padding is not counted, as in Keras."""
 
-    share: Tensor | None
+    rows: Tensor
+    columns: Tensor
 
     def __init__(
         self, size: Pair, pool_size: Pair, strides: Pair, pad: Sides = (0, 0, 0, 0)
     ) -> None:
         super().__init__()
         self.pool_size, self.strides, self.pad = pool_size, strides, pad
-        share = None
-        if any(pad):
-            present = F.pad(torch.ones(1, 1, *size), pad)
-            share = 1.0 / F.avg_pool2d(present, pool_size, strides)
-        self.register_buffer("share", share, persistent=False)
+        # One factor a row and one a column, so that a large map costs nothing before it is there.
+        for name, axis, sides in (("rows", 0, pad[2:]), ("columns", 1, pad[:2])):
+            present = F.pad(torch.ones(1, 1, size[axis]), sides)
+            share = F.avg_pool1d(present, pool_size[axis], strides[axis])
+            self.register_buffer(name, 1.0 / share[0, 0], persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channels, height, width) → (batch, channels, height', width')."""
-        if self.share is None:
+        if not any(self.pad):
             return F.avg_pool2d(x, self.pool_size, self.strides)
-        return F.avg_pool2d(F.pad(x, self.pad), self.pool_size, self.strides) * self.share.to(
-            x.dtype
-        )
+        share = torch.outer(self.rows, self.columns).to(x.dtype)
+        return F.avg_pool2d(F.pad(x, self.pad), self.pool_size, self.strides) * share
 
 
 class GlobalAverage(nn.Module):

@@ -15,6 +15,8 @@ from convwise.report.wording import count, counted, label, percent, shown, value
 MOST_NAMES = 12
 MOST_SKIPPED = 100
 
+_FITTED = {"pad": "padded", "crop": "cropped", "stretch": "stretched"}
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -127,7 +129,7 @@ def _image_format(form: Json) -> str | None:
     if channels is not None:
         said += {1.0: ", grey", 3.0: ", colour"}.get(channels, f", {channels:g} channels")
     resize = text(form, "resize")
-    return f"{said}, resized by {shown(resize)}" if resize else said
+    return f"{said}, {_FITTED.get(resize, shown(resize))} to fit" if resize else said
 
 
 def _skipped(files: RunFiles) -> Skipped | None:
@@ -169,7 +171,7 @@ def _racer(one: Json, chosen: str | None) -> Racer:
     return Racer(
         precision=shown(name or "?"),
         speed="–" if speed is None else count(speed),
-        error="–" if error is None else (percent(error) if error >= 0.001 else f"{error:.1e}"),
+        error="–" if error is None else f"{error:.1e}" if 0 < error < 0.001 else percent(error),
         verdict=shown(text(one, "verdict") or "–"),
         chosen=name is not None and name == chosen,
     )

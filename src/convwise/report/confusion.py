@@ -59,8 +59,8 @@ def matrix(names: Sequence[str], counts: Counts) -> Matrix | None:
         counts: images, rows are the true class, columns the predicted one.
 
     Example:
-        >>> matrix(["cat", "dog"], [[8, 2], [0, 10]]).opening_words
-        '2 of 10 images of cat (20.0%) were taken for dog. …'
+        >>> matrix(["cat", "dog"], [[8, 2], [0, 10]]).pairs[0].words
+        '2 of 10 images of cat (20.0%) were taken for dog. Of 12 images called dog, 16.7% are cat.'
     """
     if not names or len(counts) != len(names) or any(len(row) != len(names) for row in counts):
         return None

@@ -141,10 +141,7 @@ def _notices(files: RunFiles, scores: Scores | None) -> tuple[str, ...]:
     status = text(files.run, "status") or "finished"
     if status != "finished":
         planned = number(mapping(files.run, "recipe"), "epochs")
-        after = f"after epoch {epochs_done(files)}" if epochs_done(files) else "before epoch 1 ended"
-        of = f" of {count(planned)}" if planned and epochs_done(files) else ""
-        cause = "was stopped by its time limit" if status == "time limit" else f"is {shown(status)}"
-        notices.append(f"This run {cause}, {after}{of}. “convwise resume” with its folder goes on.")
+        notices.append(_stopped(status, epochs_done(files), planned))
     if scores and scores.split != "test":
         notices.append(f"There are no test scores; these are of the {scores.split} images.")
     if leaks := items(files.audit or {}, "leaks"):
@@ -152,6 +149,14 @@ def _notices(files: RunFiles, scores: Scores | None) -> tuple[str, ...]:
             f"{counted(len(leaks), 'image')} in two splits: the scores may be better than they ought."
         )
     return tuple(notices)
+
+
+def _stopped(status: str, done: int, planned: float | None) -> str:
+    causes = {"time limit": "was stopped by its time limit", "interrupted": "was interrupted"}
+    cause = causes.get(status, f"is “{shown(status)}”")
+    of = f" of {count(planned)}" if planned else ""
+    when = f"after epoch {done}{of}" if done else "before its first epoch was complete"
+    return f"This run {cause} {when}; “convwise resume” with its folder carries on."
 
 
 def _score(scores: Scores) -> Score:
@@ -229,7 +234,11 @@ def _cost(files: RunFiles) -> tuple[Fact, ...]:
 
 def _machine(machine: Json) -> list[Fact]:
     facts = []
-    cpu, cores, memory = text(machine, "cpu"), number(machine, "cores"), number(machine, "memory_gb")
+    cpu, cores, memory = (
+        text(machine, "cpu"),
+        number(machine, "cores"),
+        number(machine, "memory_gb"),
+    )
     if cpu:
         facts.append(Fact("Processor", shown(cpu)))
     if cores:

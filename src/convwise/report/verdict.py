@@ -66,7 +66,7 @@ def most_mistaken_for(index: int, confusion: Counts) -> tuple[int, int] | None:
 
 def _accuracy(scores: Scores) -> str:
     said = f"{percent(scores.accuracy)} of {counted(scores.images, f'{scores.split} image')}"
-    said += " is named rightly" if scores.images == 1 else " are named rightly"
+    said += " is named correctly" if scores.images == 1 else " are named correctly"
     if scores.accuracy_interval is None:
         return f"{said}."
     low, high = scores.accuracy_interval
@@ -80,7 +80,9 @@ def _weakest(scores: Scores) -> str | None:
     if weakest.recall == 1:
         return "No class has a mistake."
     said = f"The weakest class is {shown(weakest.name)}: {percent(weakest.recall)} of its "
-    said += f"{counted(weakest.images, 'image')} {'is' if weakest.images == 1 else 'are'} recognised"
+    said += (
+        f"{counted(weakest.images, 'image')} {'is' if weakest.images == 1 else 'are'} recognised"
+    )
     confused = most_mistaken_for(scores.per_class.index(weakest), scores.confusion)
     if confused is None or confused[0] >= len(scores.per_class):
         return f"{said}."

@@ -70,12 +70,13 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         with safe_open(path, framework="pt") as file:
             facts = json.loads(file.metadata()["convwise"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        random_state = tensors[_RANDOM]
     except Exception as error:
         raise ModelFileError(f"{path} is no complete checkpoint ({error})") from None
     return Checkpoint(
         weights=_below(_NETWORK, tensors),
         optimizer=_below(_OPTIMIZER, tensors),
-        random_state=tensors[_RANDOM],
+        random_state=random_state,
         facts=facts,
     )
 

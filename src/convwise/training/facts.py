@@ -15,6 +15,7 @@ from convwise.evaluation.split import Evaluation
 from convwise.image import ImageFormat
 from convwise.training.fit import Fitted
 from convwise.training.machine import machine_facts, package_versions
+from convwise.training.optimizer import resolve_optimizer
 from convwise.training.precision import Race
 from convwise.training.recipe import Recipe
 
@@ -44,7 +45,7 @@ def request_facts(
         "command": command,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "asked": recipe.model_dump(exclude_unset=True),
-        "recipe": _resolved(recipe, len(decoded.stores["train"])),
+        "recipe": _resolved(resolve_optimizer(recipe, plan), len(decoded.stores["train"])),
         "network": _network_facts(name, plan),
         "image_format": image_format.to_dict(),
         "data": _data_facts(decoded),

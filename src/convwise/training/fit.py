@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from convwise.data.augment import Augmentation
 from convwise.data.batches import Batches, to_input
 from convwise.data.store import PixelStore
 from convwise.design.plan import Plan
-from convwise.errors import DataError
+from convwise.errors import DataError, DesignError, OptionError
 from convwise.evaluation.metrics import negative_log_likelihood
 from convwise.evaluation.predict import predict_probabilities
 from convwise.image import ImageFormat
@@ -83,8 +83,14 @@ def fit_model(
 
     Raises:
         DataError: there are fewer than two training images.
+        DesignError: the network has no weights.
+        OptionError: the precision is unknown.
         TrainingError: the loss is no number.
     """
+    if precision not in get_args(PrecisionChoice):
+        raise OptionError(f"precision {precision!r}: use {', '.join(get_args(PrecisionChoice))}")
+    if not plan.trainable_params:
+        raise DesignError("the network has no weights to train", fixes=("add dense classes",))
     if len(train) < 2:
         raise DataError(f"{len(train)} training images are too few to learn from")
     keep_freed_memory()

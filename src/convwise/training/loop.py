@@ -66,7 +66,8 @@ class TrainingLoop:
         """
         self.network.train()
         epoch = 0
-        while self.progress.share < 1.0 and not self.stop_requested():
+        # At least one step, so that a run always has a history and a checkpoint.
+        while not epoch or (self.progress.share < 1.0 and not self.stop_requested()):
             epoch += 1
             self._epoch(epoch)
         if self.stop_requested():
@@ -97,11 +98,7 @@ class TrainingLoop:
         logits = logits.float()
         loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
         value = loss.item()
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"{where}: the loss is {value}, so the weights have run away;"
-                f" train again with a lower --lr than {self.recipe.peak_learning_rate:g}"
-            )
+        _require_finite(value, where, self.recipe)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return value, int((logits.detach().argmax(dim=1) == labels).sum())
@@ -111,6 +108,7 @@ class TrainingLoop:
     ) -> None:
         start = time.perf_counter()
         validation_loss, validation_accuracy = self.validate()
+        _require_finite(validation_loss, f"epoch {epoch}, validation", self.recipe)
         self.network.train()
         self.progress.reserve(time.perf_counter() - start)
         record = EpochRecord(
@@ -126,3 +124,11 @@ class TrainingLoop:
         self.history.append(record)
         self.on_epoch_end(self, record)
         self.watcher.epoch(record)
+
+
+def _require_finite(loss: float, where: str, recipe: Recipe) -> None:
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"{where}: the loss is {loss}, so the weights have run away;"
+            f" train again with a lower --lr than {recipe.peak_learning_rate:g}"
+        )

@@ -143,8 +143,11 @@ def _disagreement(network: nn.Module, images: Tensor, labels: Tensor) -> tuple[f
             if weight.grad is not None and weight.ndim > 1
         ]
     worst = max(
-        _relative(ours, reference)
-        for ours, reference in zip(gradients["bf16"], gradients["fp32"], strict=True)
+        (
+            _relative(ours, reference)
+            for ours, reference in zip(gradients["bf16"], gradients["fp32"], strict=True)
+        ),
+        default=0.0,
     )
     return _relative(logits["bf16"], logits["fp32"]), worst
 

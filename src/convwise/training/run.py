@@ -65,6 +65,9 @@ class RunFolder:
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(path, error, 0) from None
+        try:
             path.mkdir()
             (path / "checkpoint").mkdir()
         except FileExistsError:
@@ -95,7 +98,8 @@ class RunFolder:
     ) -> None:
         """Write ``metrics.json``, and ``predictions.csv`` with a line for each test image."""
         self.write_json("metrics.json", {"test": test.figures, "validation": validation.figures})
-        write_atomically(self.path / "predictions.csv", _predictions(test, classes).encode())
+        table = _predictions(test, classes).encode("utf-8", "backslashreplace")
+        write_atomically(self.path / "predictions.csv", table)
 
     def seal(self) -> None:
         """Write ``SHA256SUMS`` over all that lies in the folder."""

@@ -29,9 +29,11 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(stream.fileno())
         aside.replace(path)
     except OSError as error:
+        raise storage_error(path, error, len(content)) from None
+    finally:
+        # Also when a second Ctrl-C ends the write; after the rename there is nothing to remove.
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
-        raise storage_error(path, error, len(content)) from None
 
 
 def append_line(path: Path, line: str) -> None:
@@ -59,7 +61,8 @@ def storage_error(path: Path, error: OSError, size: int) -> StorageError:
 def json_bytes(values: Any) -> bytes:
     """Return indented JSON text with a newline at its end; NaN is refused."""
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-    return (text + "\n").encode()
+    # A file name that is no UTF-8 holds lone surrogates; \udc80 is how JSON itself writes them.
+    return (text + "\n").encode("utf-8", "backslashreplace")
 
 
 def files_below(folder: Path) -> Iterator[Path]:

@@ -23,7 +23,6 @@ from convwise.training.facts import audit_facts, measured_format, request_facts,
 from convwise.training.fit import PrecisionChoice, fit_model
 from convwise.training.loop import TrainingLoop
 from convwise.training.machine import usable_cores
-from convwise.training.optimizer import resolve_optimizer
 from convwise.training.precision import Race
 from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.recipe import Recipe
@@ -34,7 +33,7 @@ DEFAULT_NETWORK = "fast"
 
 def train(
     data: str | Path | Dataset | Decoded,
-    network: str | Network = DEFAULT_NETWORK,
+    network: str | Path | Network = DEFAULT_NETWORK,
     recipe: Recipe | None = None,
     *,
     out: str | Path | None = None,
@@ -83,7 +82,7 @@ def train(
         name=_short_name(network),
         plan=network_plan,
         decoded=decoded,
-        recipe=resolve_optimizer(recipe or Recipe(), network_plan),
+        recipe=recipe or Recipe(),
         seed=seed,
         precision=precision,
         command=command,
@@ -107,11 +106,13 @@ def use_threads(count: int | None) -> None:
     torch.set_num_threads(count)
 
 
-def _short_name(network: str | Network) -> str:
+def _short_name(network: str | Path | Network) -> str:
     """Return a word for the network: its zoo name, its file's name, or ``custom``."""
-    if isinstance(network, Network) or any(sign in network for sign in "|\n "):
+    if isinstance(network, Path):
+        return network.stem
+    if isinstance(network, Network) or any(sign in network.strip() for sign in "|\n {("):
         return "custom"
-    return Path(network).stem
+    return Path(network.strip()).stem
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,7 +188,7 @@ class _Job:
     def one_batch(self) -> _Job:
         """Return the job cut down to one batch of each split and one step."""
         stores = {
-            split: _spread(store, self.recipe.batch_size)
+            split: _spread(store, max(2, self.recipe.batch_size))
             for split, store in self.decoded.stores.items()
         }
         return dataclasses.replace(
@@ -199,7 +200,4 @@ class _Job:
 
 def _spread(store: PixelStore, count: int) -> PixelStore:
     """Return so many images of a store, evenly spread over it."""
-    chosen = np.linspace(0, len(store) - 1, min(count, len(store))).astype(int)
-    return PixelStore(
-        store.pixels[chosen], store.labels[chosen], tuple(store.ids[index] for index in chosen)
-    )
+    return store.select(np.linspace(0, len(store) - 1, min(count, len(store))).astype(np.int64))

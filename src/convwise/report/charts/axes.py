@@ -91,16 +91,18 @@ def frame(
         height = plot.y(tick)
         parts.append(element("line", class_="grid", x1=left, x2=right, y1=height, y2=height))
         parts.append(
-            element("text", y_text(tick), class_="tick", x=left - 8, y=height + 4, text_anchor="end")
+            element(
+                "text", y_text(tick), class_="tick", x=left - 8, y=height + 4, text_anchor="end"
+            )
         )
     parts.append(element("line", class_="base", x1=left, x2=right, y1=bottom, y2=bottom))
     for tick in plot.x.ticks:
         across = plot.x(tick)
+        parts.append(element("line", class_="base", x1=across, x2=across, y1=bottom, y2=bottom + 4))
         parts.append(
-            element("line", class_="base", x1=across, x2=across, y1=bottom, y2=bottom + 4)
-        )
-        parts.append(
-            element("text", x_text(tick), class_="tick", x=across, y=bottom + 19, text_anchor="middle")
+            element(
+                "text", x_text(tick), class_="tick", x=across, y=bottom + 19, text_anchor="middle"
+            )
         )
     middle = (left + right) / 2
     parts.append(

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from convwise.report.charts.svg import element
 
-WIDTH, HEIGHT = 150, 18
+WIDTH, HEIGHT = 200, 18
 _INSET = 5
 
 
@@ -24,15 +24,13 @@ def interval_bar(value: float, interval: tuple[float, float] | None, floor: floa
     if interval is not None:
         low, high = interval
         parts.append(
-            element(
-                "line", class_="whisker", x1=across(low), x2=across(high), y1=middle, y2=middle
-            )
+            element("line", class_="whisker", x1=across(low), x2=across(high), y1=middle, y2=middle)
         )
     parts.append(element("circle", class_="dot first", cx=across(value), cy=middle, r=4))
     return _bar(WIDTH, *parts)
 
 
-def share_bar(share: float, width: int = 90) -> Markup:
+def share_bar(share: float, width: int = 60) -> Markup:
     """Return a bar as long as the share 0…1 of its width."""
     length = max(share * width, 1 if share > 0 else 0)
     return _bar(width, element("rect", class_="bar", x=0, y=5, width=length, height=8))

@@ -63,9 +63,7 @@ def line_chart(
         reading: the words at the place with that index, shown on hovering.
     """
     across, upwards = axes
-    plot = Plot(
-        across.scale(LEFT, WIDTH - RIGHT), upwards.scale(HEIGHT - BOTTOM, TOP)
-    )
+    plot = Plot(across.scale(LEFT, WIDTH - RIGHT), upwards.scale(HEIGHT - BOTTOM, TOP))
     return drawing(
         key,
         title,

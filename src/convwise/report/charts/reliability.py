@@ -16,7 +16,7 @@ from convwise.report.charts.axes import Plot, Scale, frame
 from convwise.report.charts.svg import drawing, element
 from convwise.report.wording import counted, percent
 
-WIDTH, HEIGHT = 400, 470
+WIDTH, HEIGHT = 440, 480
 LEFT, RIGHT, TOP, STRIP, BOTTOM = 46, 16, 36, 64, 46
 TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -45,7 +45,7 @@ def reliability_diagram(bins: Sequence[Bin]) -> Markup:
         (WIDTH, HEIGHT),
         _upper_frame(plot),
         frame(low, "Probability given to the answer (%)", "", _per_cent, _per_cent),
-        element("text", "Images", class_="tick", x=LEFT - 8, y=HEIGHT - BOTTOM, text_anchor="end"),
+        element("text", "Images", class_="tick", x=0, y=HEIGHT - BOTTOM - 4),
         *(_bin(plot, low, one) for one in bins),
     )
 
@@ -76,7 +76,7 @@ def _upper_frame(plot: Plot) -> Markup:
         )
     diagonal = element("line", class_="ideal", **corners)
     note = element(
-        "text", "ideal", class_="tick", x=plot.x(0.07), y=plot.y(0.13), text_anchor="middle"
+        "text", "ideal", class_="tick", x=plot.x(0.44), y=plot.y(0.49), text_anchor="end"
     )
     return Markup("").join([*grid, diagonal, note])
 

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convwise.data.arrays import ArraySamples, read_idx
+from convwise.errors import DataError
+from convwise.image import ImageFormat
+
+VALUES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+CONTENT = struct.pack(">BBBBIII", 0, 0, 8, 3, 2, 3, 4) + VALUES.tobytes()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "values"
+
+
+@pytest.mark.parametrize("content", [CONTENT, gzip.compress(CONTENT)])
+def test_plain_and_gzip_files_are_told_apart_by_content(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    assert np.array_equal(read_idx(path, dimensions=3, sha256=sha256), VALUES)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no IDX file"),
+        (b"\x89PNG" + CONTENT, "no IDX file"),
+        (CONTENT[:9], "cut off inside its header"),
+        (CONTENT[:-1], "2 × 3 × 4 values but holds only 23"),
+        (CONTENT + b"x", "2 × 3 × 4 values but holds more"),
+        (b"\0\0\x0d\x03" + CONTENT[4:], "type 0x0d with 3 dimensions"),
+        (b"\0\0\x08\x01" + CONTENT[4:], "with 1 dimensions; expected type 0x08 .* with 3"),
+        (b"\0\0\x08\x03" + b"\xff" * 12 + b"x", "holds only 1"),
+        (gzip.compress(CONTENT)[:-9], "cannot be read"),
+        (gzip.compress(CONTENT)[:-8] + bytes(8), "cannot be read"),
+        (b"\x1f\x8b" + b"x" * 40, "cannot be read"),
+    ],
+)
+def test_damaged_files_are_refused(path: Path, content: bytes, message: str) -> None:
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        read_idx(path, dimensions=3)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_is_a_data_error(path: Path) -> None:
+    with pytest.raises(DataError, match="No such file"):
+        read_idx(path, dimensions=3)
+
+
+def test_another_content_than_published_names_the_file(path: Path) -> None:
+    path.write_bytes(CONTENT)
+    with pytest.raises(DataError, match=f"{path} is not the published file"):
+        read_idx(path, dimensions=3, sha256="0" * 64)
+
+
+def test_pictures_come_by_class_then_in_their_own_order() -> None:
+    images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1)
+    samples = ArraySamples.of(images, np.array([1, 0, 1, 0, 2], np.uint8), "train")
+    store, skipped = samples.decode(ImageFormat(1, 1, 1))
+    assert store.pixels.ravel().tolist() == [1, 3, 0, 2, 4]
+    assert store.labels.tolist() == [0, 0, 1, 1, 2]
+    assert store.ids[0] == "train/00001"
+    assert skipped == ()
+
+
+def test_selected_pictures_keep_their_names() -> None:
+    images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1)
+    samples = ArraySamples.of(images, np.zeros(5, int), "x").select(np.array([4, 2]))
+    store, _ = samples.decode(ImageFormat(1, 1, 1))
+    assert (store.pixels.ravel().tolist(), store.ids) == ([4, 2], ("x/00004", "x/00002"))
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 4), (2, 4, 4, 1), (2, 4, 4, 3)])
+def test_other_formats_are_rendered(shape: tuple[int, ...]) -> None:
+    samples = ArraySamples.of(np.full(shape, 200, np.uint8), np.array([0, 1]), "x")
+    seen: list[int] = []
+    store, _ = samples.decode(ImageFormat(6, 8, 3), lambda done, total: seen.append(done))
+    assert store.pixels.shape == (2, 6, 8, 3)
+    assert (store.pixels[:, :, 1:7] == 200).all()
+    assert (store.pixels[:, :, [0, 7]] == 0).all()
+    assert seen[-1] == 2
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (np.zeros((2, 4, 4)), np.zeros(2, int), "images are float64; give uint8"),
+        (np.zeros((2, 4), np.uint8), np.zeros(2, int), r"shape \(2, 4\)"),
+        (np.zeros((2, 4, 4, 2), np.uint8), np.zeros(2, int), r"shape \(2, 4, 4, 2\)"),
+        (np.zeros((2, 4, 4), np.uint8), np.zeros(3, int), "2 images need"),
+        (np.zeros((2, 4, 4), np.uint8), np.zeros(2), "labels are float64"),
+        (np.zeros((2, 4, 4), np.uint8), np.array([0, -1]), "label -1 is negative"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(
+    images: np.ndarray, labels: np.ndarray, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        ArraySamples.of(images, labels, "train")
