@@ -51,4 +51,4 @@ def _line(prediction: FilePrediction, top: int) -> str:
         prediction.to_dict()["probabilities"].items(), key=lambda item: item[1], reverse=True
     )
     shown = "  ".join(f"{name} {value:.1%}" for name, value in ranked[: max(1, top)])
-    return f"{prediction.path}  {shown}"
+    return f"{prediction.to_dict()['path']}  {shown}"

@@ -26,7 +26,7 @@ _SPLIT_NAMES = {
     "validation": "validation",
     "test": "test",
 }
-_PICTURE_SUFFIXES = (
+PICTURE_SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif"),
     *(".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
 )
@@ -185,7 +185,7 @@ def _foreign(entry: os.DirEntry[str]) -> str | None:
     suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a Path a file is slow
     if suffix in _UNREAD_SUFFIXES:
         return f"{suffix[1:].upper()} files are not read; convert it to PNG or JPEG"
-    if suffix and suffix not in _PICTURE_SUFFIXES:
+    if suffix and suffix not in PICTURE_SUFFIXES:
         return "not an image file"
     if not entry.is_file():
         # A pipe would block for ever.

@@ -14,14 +14,12 @@ from numpy.typing import NDArray
 
 from convwise.data.decode import decode_image
 from convwise.data.files import printable
+from convwise.data.folder import PICTURE_SUFFIXES
 from convwise.errors import DataError
 from convwise.evaluation.predict import predict_probabilities
 from convwise.model.trained import TrainedModel
 
 CHUNK = 256
-IMAGE_SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-)
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,9 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
         found = sorted(
             file
             for file in path.rglob("*")
-            if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
+            if file.suffix.lower() in PICTURE_SUFFIXES
+            and file.is_file()
+            and not _is_hidden(file.relative_to(path))
         )
         if not found:
             raise DataError(f"the folder {path} holds no image; known are {_known_suffixes()}")
@@ -74,8 +74,13 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
+def _is_hidden(file: Path) -> bool:
+    # macOS leaves a "._photo.jpg" beside each photo on other disks.
+    return any(part.startswith(".") for part in file.parts)
+
+
 def _known_suffixes() -> str:
-    return ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
+    return ", ".join(sorted(suffix[1:] for suffix in PICTURE_SUFFIXES))
 
 
 def predict_files(model: TrainedModel, files: Iterable[Path]) -> Iterator[FilePrediction]:

@@ -31,7 +31,10 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     shrink = 1 + _Z95**2 / trials
     centre = (share + _Z95**2 / (2 * trials)) / shrink
     half = _Z95 * math.sqrt(share * (1 - share) / trials + _Z95**2 / (4 * trials**2)) / shrink
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Rounding must not push an end past the proportion itself.
+    low = max(0.0, centre - half) if successes else 0.0
+    high = min(1.0, centre + half) if successes < trials else 1.0
+    return low, high
 
 
 def negative_log_likelihood(labels: NDArray[np.int64], probabilities: NDArray[np.float32]) -> float:

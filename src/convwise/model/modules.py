@@ -93,6 +93,10 @@ class BatchNorm(nn.Module):
 
     Ioffe and Szegedy 2015, algorithm 1. Keras keeps ``momentum`` of the old statistics and adds
     the batch's *biased* variance; torch adds the unbiased one, which is corrected here.
+
+    Attributes:
+        momentum_limit: an upper bound of the momentum, which a training may lower in its first
+            steps so that the moving statistics do not start from values that mean nothing.
     """
 
     gamma: nn.Parameter | None
@@ -109,6 +113,7 @@ class BatchNorm(nn.Module):
         self.register_buffer("moving_mean", torch.zeros(channels))
         self.register_buffer("moving_variance", torch.ones(channels))
         self.momentum, self.epsilon = momentum, epsilon
+        self.momentum_limit = 1.0
 
     def forward(self, x: Tensor) -> Tensor:
         """Same shape in and out; channels are dimension 1."""
@@ -125,19 +130,22 @@ class BatchNorm(nn.Module):
                 0.0,
                 self.epsilon,
             )
-        kept = self.moving_variance * self.momentum
+        # The backward pass keeps the tensors that it was given, so only a copy may be corrected.
+        moved = self.moving_variance.clone()
+        momentum = min(self.momentum, self.momentum_limit)
         x = F.batch_norm(
             x,
             self.moving_mean,
-            self.moving_variance,
+            moved,
             self.gamma,
             self.beta,
             True,
-            1.0 - self.momentum,
+            1.0 - momentum,
             self.epsilon,
         )
         with torch.no_grad():
-            self.moving_variance.sub_(kept).mul_((count - 1) / count).add_(kept)
+            kept = self.moving_variance * momentum
+            self.moving_variance.copy_((moved - kept) * ((count - 1) / count) + kept)
         return x
 
 

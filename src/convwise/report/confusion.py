@@ -67,7 +67,7 @@ def matrix(names: Sequence[str], counts: Counts) -> Matrix | None:
     labels = tuple(shown(name) for name in names)
     found = pairs(labels, counts)
     opening = _opening(counts)
-    rows = ()
+    rows: tuple[tuple[Cell, ...], ...] = ()
     if len(names) <= MOST_DRAWN:
         rows = _rows(labels, counts, opening)
     return Matrix(
@@ -96,7 +96,7 @@ def words(names: Sequence[str], counts: Counts, row: int, column: int) -> str:
 
     Example:
         >>> words(["cat", "dog"], [[8, 2], [0, 10]], 0, 0)
-        '8 of 10 images of cat (80.0%) were recognised. Of 8 images called cat, 100% are one.'
+        '8 of 10 images of cat (80.0%) were recognised. Of 8 images called cat, 100% are right.'
     """
     here, in_row = counts[row][column], sum(counts[row])
     called = sum(line[column] for line in counts)

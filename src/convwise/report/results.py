@@ -144,9 +144,11 @@ def _shift_cost(steps: tuple[Shifted, ...]) -> str:
     cost = still[0] - accuracy
     shifted = f"A shift of {far:g} {'pixel' if far == 1 else 'pixels'}"
     if cost < 0.0005:
-        said = f"{shifted} costs nothing: accuracy is {percent(accuracy)}, and {percent(still[0])} unshifted"
+        said = f"{shifted} costs nothing: {percent(accuracy)} are right, unshifted "
+        said += percent(still[0])
     else:
-        said = f"{shifted} costs {points(cost)}: accuracy falls from {percent(still[0])} to {percent(accuracy)}"
+        said = f"{shifted} costs {points(cost)}: accuracy falls from {percent(still[0])} "
+        said += f"to {percent(accuracy)}"
     kept = [one.consistency for one in moved if one.consistency is not None]
     if kept:
         said += f", and {percent(sum(kept) / len(kept))} of the images keep their answer"

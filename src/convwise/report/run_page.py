@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from convwise.report.confusion import Matrix, matrix
 from convwise.report.fields import Json, as_number, items, mapping, number, objects, text
 from convwise.report.learning import Learning, learning
 from convwise.report.mistakes import Gallery, gallery
+from convwise.report.notices import notices
 from convwise.report.results import Classes, Measured, calibration, classes, shift
 from convwise.report.run_folder import RunFiles
 from convwise.report.scores import Scores, read_scores
-from convwise.report.verdict import epochs_done, images_per_second, train_seconds, verdict
+from convwise.report.verdict import images_per_second, train_seconds, verdict
 from convwise.report.wording import count, counted, duration, label, moment, percent, shown, value
 
 
@@ -105,7 +107,7 @@ def run_page(files: RunFiles, pictures: Mapping[str, npt.NDArray[np.uint8]]) -> 
     return RunPage(
         title=_title(files),
         created=moment(created) if created else None,
-        notices=_notices(files, scores),
+        notices=notices(files, scores),
         score=_score(scores) if scores else None,
         verdict=verdict(files, scores),
         asked=asked(files),
@@ -134,29 +136,6 @@ def _title(files: RunFiles) -> str:
 def _names(files: RunFiles, scores: Scores) -> list[str]:
     names = [str(name) for name in items(mapping(files.run, "data"), "classes")]
     return names or [one.name for one in scores.per_class]
-
-
-def _notices(files: RunFiles, scores: Scores | None) -> tuple[str, ...]:
-    notices = []
-    status = text(files.run, "status") or "finished"
-    if status != "finished":
-        planned = number(mapping(files.run, "recipe"), "epochs")
-        notices.append(_stopped(status, epochs_done(files), planned))
-    if scores and scores.split != "test":
-        notices.append(f"There are no test scores; these are of the {scores.split} images.")
-    if leaks := items(files.audit or {}, "leaks"):
-        notices.append(
-            f"{counted(len(leaks), 'image')} in two splits: the scores may be better than they ought."
-        )
-    return tuple(notices)
-
-
-def _stopped(status: str, done: int, planned: float | None) -> str:
-    causes = {"time limit": "was stopped by its time limit", "interrupted": "was interrupted"}
-    cause = causes.get(status, f"is “{shown(status)}”")
-    of = f" of {count(planned)}" if planned else ""
-    when = f"after epoch {done}{of}" if done else "before its first epoch was complete"
-    return f"This run {cause} {when}; “convwise resume” with its folder carries on."
 
 
 def _score(scores: Scores) -> Score:
@@ -221,10 +200,11 @@ def _cost(files: RunFiles) -> tuple[Fact, ...]:
         facts.append(Fact("Training", duration(seconds)))
         if threads:
             facts.append(Fact("Training × threads", duration(seconds * threads)))
-    told = [number(epoch, "seconds") for epoch in files.history]
-    epochs = [one for one in told if one is not None]
-    if epochs:
-        facts.append(Fact("An epoch (median)", duration(statistics.median(epochs))))
+    # history.jsonl counts seconds from the start of training.
+    ends = [0.0, *(end for epoch in files.history if (end := number(epoch, "seconds")))]
+    if len(ends) > 1:
+        each = [end - start for start, end in itertools.pairwise(ends)]
+        facts.append(Fact("An epoch (median)", duration(statistics.median(each))))
     speed = images_per_second(files)
     if speed is not None:
         facts.append(Fact("Speed", f"{counted(speed, 'image')} a second"))

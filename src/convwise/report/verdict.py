@@ -22,13 +22,11 @@ def verdict(files: RunFiles, scores: Scores | None) -> tuple[str, ...]:
 
 
 def train_seconds(files: RunFiles) -> float | None:
-    """Return the time of training; without a result, what its epochs took together."""
+    """Return the time of training; without a result, when its last epoch ended."""
     whole = number(mapping(files.run, "result"), "train_seconds")
     if whole is not None:
         return whole
-    epochs = [number(epoch, "seconds") for epoch in files.history]
-    told = [seconds for seconds in epochs if seconds is not None]
-    return sum(told) if told else None
+    return number(files.history[-1], "seconds") if files.history else None
 
 
 def epochs_done(files: RunFiles) -> int:

@@ -15,7 +15,6 @@ from convwise.evaluation.split import Evaluation
 from convwise.image import ImageFormat
 from convwise.training.fit import Fitted
 from convwise.training.machine import machine_facts, package_versions
-from convwise.training.optimizer import resolve_optimizer
 from convwise.training.precision import Race
 from convwise.training.recipe import Recipe
 
@@ -33,6 +32,7 @@ def request_facts(
     plan: Plan,
     decoded: Decoded,
     image_format: ImageFormat,
+    asked: Recipe,
     recipe: Recipe,
     seed: int,
     race: Race,
@@ -44,8 +44,9 @@ def request_facts(
         "status": "running",
         "command": command,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "asked": recipe.model_dump(exclude_unset=True),
-        "recipe": _resolved(resolve_optimizer(recipe, plan), len(decoded.stores["train"])),
+        "asked": asked.model_dump(exclude_unset=True),
+        "recipe": recipe.model_dump()
+        | {"learning_rate": recipe.peak_learning_rate, "weight_decay": recipe.kernel_decay},
         "network": _network_facts(name, plan),
         "image_format": image_format.to_dict(),
         "data": _data_facts(decoded),
@@ -80,14 +81,6 @@ def audit_facts(decoded: Decoded) -> dict[str, Any]:
         "images": len(labels),
         "classes": {name: int(count) for name, count in zip(classes, counts, strict=True)},
         "skipped": [dataclasses.asdict(each) for each in decoded.skipped],
-    }
-
-
-def _resolved(recipe: Recipe, images: int) -> dict[str, Any]:
-    return recipe.model_dump() | {
-        "learning_rate": recipe.peak_learning_rate,
-        "weight_decay": recipe.kernel_decay,
-        "epochs": recipe.epochs_for(images),
     }
 
 

@@ -62,7 +62,7 @@ def fit_model(
     seed: int,
     precision: PrecisionChoice,
     watcher: Watcher,
-    on_start: Callable[[Race], None] = lambda race: None,
+    on_start: Callable[[Race, Recipe], None] = lambda race, recipe: None,
     on_epoch_end: Callable[[TrainingLoop, EpochRecord], None] = lambda loop, record: None,
 ) -> Fitted:
     """Build the network of a plan and train it.
@@ -78,7 +78,8 @@ def fit_model(
         seed: of the first weights, the order, the augmentation and dropout.
         precision: ``auto`` races fp32 against bf16.
         watcher: told about progress.
-        on_start: called with the result of the race before the first step.
+        on_start: called before the first step with the result of the race, and with the recipe in
+            which every choice that was left open is made.
         on_epoch_end: called with the loop and the record of each epoch.
 
     Raises:
@@ -98,17 +99,18 @@ def fit_model(
     torch.manual_seed(seed)
     network = build(plan, seed=seed)
     model = TrainedModel(network, image_format, classes, name=name, seed=seed)
-    augmentation = Augmentation(shift=recipe.shift, flip=recipe.flip)
-    batches = Batches(train, image_format, recipe.batch_size, seed, augmentation)
     result = _race(model, train, recipe.batch_size, precision, watcher)
-    on_start(result)
+    recipe = _resolved(recipe, len(train), result)
+    on_start(result, recipe)
+    augmentation = Augmentation(shift=recipe.shift or 0, flip=recipe.flip)
+    batches = Batches(train, image_format, recipe.batch_size, seed, augmentation)
 
     def validate() -> tuple[float, float]:
         probabilities = predict_probabilities(model, validation.pixels)
         right = probabilities.argmax(axis=1) == validation.labels
         return negative_log_likelihood(validation.labels, probabilities), float(right.mean())
 
-    epochs = recipe.epochs_for(len(train))
+    epochs = recipe.epochs
     watcher.started(epochs, len(batches), recipe.time_limit)
     with StopOnInterrupt(
         lambda: watcher.message("stopping after this step; Ctrl-C again to stop at once")
@@ -148,7 +150,16 @@ def _race(
     return race(model.network, images, torch.from_numpy(store.labels[chosen]))
 
 
+def _resolved(recipe: Recipe, images: int, result: Race) -> Recipe:
+    """Return the recipe with the number of epochs, and what depends on it, chosen."""
+    epochs = recipe.epochs_for(images)
+    expected = float(epochs or 0)
+    if recipe.time_limit and result.speed:
+        by_clock = recipe.time_limit * result.speed / images
+        expected = min(expected or by_clock, by_clock)
+    return recipe.model_copy(update={"epochs": epochs, "shift": recipe.shift_for(expected)})
+
+
 def _expected_validation_seconds(result: Race, images: int) -> float:
     """Guess from the race: predicting takes about a third of a training step's time."""
-    speed = next((each.images_per_second for each in result.contenders), 0.0)
-    return images / (3.0 * speed) if speed else 0.0
+    return images / (3.0 * result.speed) if result.speed else 0.0

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 
 from convwise.data.batches import Batches
 from convwise.errors import TrainingError
+from convwise.model.modules import BatchNorm
 from convwise.training.optimizer import set_learning_rate
 from convwise.training.precision import Precision, computing_in
 from convwise.training.progress import EpochRecord, Watcher
@@ -82,6 +83,7 @@ class TrainingLoop:
             share = self.progress.share
             rate = self.recipe.peak_learning_rate * one_cycle(share, self.recipe.warmup)
             set_learning_rate(self.optimizer, rate)
+            self._warm_up_statistics()
             loss, hits = self._step(pixels, labels, where=f"epoch {epoch}, step {number}")
             losses, right, images = losses + loss * len(labels), right + hits, images + len(labels)
             self.progress.step += 1
@@ -90,6 +92,17 @@ class TrainingLoop:
             if self.progress.share >= 1.0 or self.stop_requested():
                 break
         self._finish_epoch(epoch, losses / images, right / images, rate, speed)
+
+    def _warm_up_statistics(self) -> None:
+        """Let the moving statistics of normalisation follow fast at first.
+
+        With Keras's momentum of 0.99 they would need some 300 steps to forget that they started
+        from 0 and 1, and a short training would end with a network that errs only in prediction.
+        """
+        step = self.progress.step
+        for module in self.network.modules():
+            if isinstance(module, BatchNorm):
+                module.momentum_limit = (1 + step) / (10 + step)
 
     def _step(self, pixels: torch.Tensor, labels: torch.Tensor, where: str) -> tuple[float, int]:
         self.optimizer.zero_grad(set_to_none=True)

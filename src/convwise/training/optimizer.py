@@ -57,7 +57,8 @@ def make_optimizer(network: nn.Module, plan: Plan, recipe: Recipe) -> Optimizer:
     if recipe.optimizer == "adamw":
         return AdamW(groups, betas=(recipe.momentum, 0.98), fused=True)
     if recipe.optimizer == "sgd":
-        return SGD(groups, nesterov=recipe.momentum > 0, fused=True)
+        momentum = recipe.momentum
+        return SGD(groups, momentum=momentum, nesterov=momentum > 0, fused=True)
     return Muon(groups)
 
 

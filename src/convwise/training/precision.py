@@ -54,6 +54,13 @@ class Race:
     chosen: Precision
     contenders: tuple[Contender, ...]
 
+    @property
+    def speed(self) -> float:
+        """Images per second of the chosen precision; 0 where there was no race."""
+        return next(
+            each.images_per_second for each in self.contenders if each.precision == self.chosen
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {"chosen": self.chosen, "race": [each.to_dict() for each in self.contenders]}

@@ -13,6 +13,7 @@ from convwise.errors import OptionError, did_you_mean
 SAMPLES_FOR_AUTO_EPOCHS = 440_000
 MIN_AUTO_EPOCHS = 8
 MAX_AUTO_EPOCHS = 60
+EPOCHS_FOR_SHIFT = 15
 _DURATIONS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -33,7 +34,8 @@ class Recipe(BaseModel):
             the optimizer's default.
         warmup: share of training in which the learning rate rises from near 0.
         label_smoothing: probability mass spread over all classes (Szegedy et al. 2015, section 7).
-        shift: training images move by up to so many pixels, each way.
+        shift: training images move by up to so many pixels, each way; None takes 1 for trainings
+            of at least 15 epochs and 0 for shorter ones, which have no time to learn it.
         flip: training images are mirrored left to right, one in two.
 
     Example:
@@ -52,7 +54,7 @@ class Recipe(BaseModel):
     weight_decay: float | None = Field(None, ge=0, le=10)
     warmup: float = Field(0.2, ge=0, lt=1)
     label_smoothing: float = Field(0.05, ge=0, lt=1)
-    shift: int = Field(1, ge=0, le=64)
+    shift: int | None = Field(None, ge=0, le=64)
     flip: bool = True
 
     def epochs_for(self, images: int) -> int | None:
@@ -61,6 +63,12 @@ class Recipe(BaseModel):
             return self.epochs
         wanted = math.ceil(SAMPLES_FOR_AUTO_EPOCHS / max(images, 1))
         return min(max(wanted, MIN_AUTO_EPOCHS), MAX_AUTO_EPOCHS)
+
+    def shift_for(self, epochs: float) -> int:
+        """Return the largest shift for a training of about so many epochs."""
+        if self.shift is not None:
+            return self.shift
+        return int(epochs >= EPOCHS_FOR_SHIFT)
 
     @property
     def peak_learning_rate(self) -> float:

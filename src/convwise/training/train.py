@@ -135,7 +135,7 @@ class _Job:
         folder.write_json("audit.json", audit_facts(self.decoded))
         facts: dict[str, Any] = {}
 
-        def on_start(race: Race) -> None:
+        def on_start(race: Race, recipe: Recipe) -> None:
             facts.update(
                 request_facts(
                     command=self.command,
@@ -143,7 +143,8 @@ class _Job:
                     plan=self.plan,
                     decoded=self.decoded,
                     image_format=image_format,
-                    recipe=self.recipe,
+                    asked=self.recipe,
+                    recipe=recipe,
                     seed=self.seed,
                     race=race,
                 )

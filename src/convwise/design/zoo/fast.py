@@ -18,11 +18,16 @@ conv 32 3 same use_bias=false
 maxpool 2
 norm
 relu
-conv 48 3 same norm relu
+conv 64 3 same use_bias=false
 maxpool 2
-conv 96 3 same norm relu
+norm
+relu
+conv 128 3 same use_bias=false
+maxpool 2
+norm
+relu
 residual
-  conv 96 3 same norm relu
+  conv 128 3 same norm relu
 global_maxpool
 dense classes
 """,

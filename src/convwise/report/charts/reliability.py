@@ -76,7 +76,7 @@ def _upper_frame(plot: Plot) -> Markup:
         )
     diagonal = element("line", class_="ideal", **corners)
     note = element(
-        "text", "ideal", class_="tick", x=plot.x(0.44), y=plot.y(0.49), text_anchor="end"
+        "text", "ideal", class_="tick", x=plot.x(0.11), y=plot.y(0.15), text_anchor="end"
     )
     return Markup("").join([*grid, diagonal, note])
 

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convwise.data.store import PixelStore
+from convwise.errors import DataError
+from convwise.evaluation.evaluate import evaluate
+from convwise.evaluation.predict import predict_probabilities
+from convwise.evaluation.split import evaluate_split
+from convwise.model.trained import TrainedModel
+
+
+def write_folder(root: Path, pixels: np.ndarray, names: list[str]) -> Path:
+    for number, (picture, name) in enumerate(zip(pixels, names, strict=True)):
+        (root / name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture[..., 0]).save(root / name / f"{number:03}.png")
+    return root
+
+
+def test_a_folder_is_scored_as_its_pixels_are(
+    model: TrainedModel, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    names = [model.classes[number % 3] for number in range(30)]
+    folder = write_folder(tmp_path / "data", pixels[:30], names)
+    found = evaluate(model, folder, split="all", shift_images=0)
+    place = {Path(name).stem: index for index, name in enumerate(found.ids)}
+    wanted = predict_probabilities(model, pixels[:30])
+    ours = np.stack([found.probabilities[place[f"{number:03}"]] for number in range(30)])
+    np.testing.assert_allclose(ours, wanted, atol=1e-5)
+    predicted = [model.classes[index] for index in wanted.argmax(axis=1)]
+    assert found.accuracy == pytest.approx(
+        np.mean([a == b for a, b in zip(predicted, names, strict=True)])
+    )
+    assert found.figures["shift"] == []
+
+
+def test_classes_are_matched_by_name(
+    model: TrainedModel, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    turned = TrainedModel(model.network, model.image_format, ("emu", "dog", "cat"))
+    predicted = predict_probabilities(turned, pixels[:60]).argmax(axis=1)
+    names = [turned.classes[index] for index in predicted]
+    assert len(set(names)) == 3
+    # The folder lists cat, dog, emu; the model has them the other way round.
+    folder = write_folder(tmp_path / "data", pixels[:60], names)
+    found = evaluate(turned, folder, split="all", shift_images=0)
+    assert found.accuracy == 1.0
+    assert [entry["class"] for entry in found.figures["per_class"]] == ["emu", "dog", "cat"]
+
+
+def test_data_may_have_fewer_classes_than_the_model(
+    model: TrainedModel, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    folder = write_folder(tmp_path / "data", pixels[:20], ["emu", "dog"] * 10)
+    found = evaluate(model, folder, split="all", shift_images=0)
+    assert [entry["images"] for entry in found.figures["per_class"]] == [0, 10, 10]
+
+
+def test_a_class_that_the_model_does_not_know_is_refused(
+    model: TrainedModel, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    folder = write_folder(tmp_path / "data", pixels[:20], ["cat", "yak"] * 10)
+    with pytest.raises(DataError, match=r"'yak', which the model does not know.*cat, dog, emu"):
+        evaluate(model, folder)
+
+
+def test_a_file_that_cannot_be_read_is_listed(
+    model: TrainedModel, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    folder = write_folder(tmp_path / "data", pixels[:20], ["cat", "dog"] * 10)
+    (folder / "cat" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    found = evaluate(model, folder, split="all", shift_images=0)
+    assert found.figures["images"] == 20
+    assert [entry["path"] for entry in found.skipped] == ["cat/broken.png"]
+    assert found.skipped[0]["reason"]
+
+
+def test_the_test_split_is_made_with_the_seed_of_the_model(
+    model: TrainedModel, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    folder = write_folder(tmp_path / "data", pixels[:40], ["cat", "dog"] * 20)
+    seeded = TrainedModel(model.network, model.image_format, model.classes, seed=8)
+    first, again = (evaluate(seeded, folder, shift_images=0).ids for _ in range(2))
+    other = evaluate(seeded, folder, shift_images=0, seed=9).ids
+    assert first == again != other
+    train = evaluate(seeded, folder, split="train", shift_images=0).ids
+    assert not set(first) & set(train)
+
+
+def test_the_shift_curve_is_measured_on_images_spread_over_the_split(
+    model: TrainedModel, pixels: np.ndarray
+) -> None:
+    labels = np.arange(40) % 3
+    store = PixelStore(pixels[:40], labels, tuple(map(str, range(40))))
+    few = evaluate_split(model, store, shift_images=10).figures
+    all_of_them = evaluate_split(model, store, shift_images=1_000).figures
+    assert (few["shift_images"], all_of_them["shift_images"]) == (10, 40)
+    assert all_of_them["shift"][0]["accuracy"] == pytest.approx(all_of_them["accuracy"])

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from convwise.data.batches import Batches
+from convwise.data.dataset import Decoded
+from convwise.design.plan import plan
+from convwise.errors import TrainingError
+from convwise.model.build import build
+from convwise.training.loop import TrainingLoop
+from convwise.training.optimizer import make_optimizer
+from convwise.training.progress import Watcher
+from convwise.training.recipe import Recipe
+from convwise.training.schedule import Progress
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def make_loop(
+    decoded: Decoded,
+    *,
+    epochs: int | None = 2,
+    time_limit: float | None = None,
+    clock: Clock | None = None,
+    validate: Callable[[], tuple[float, float]] = lambda: (1.0, 0.5),
+    stop: Callable[[], bool] = lambda: False,
+    watcher: Watcher | None = None,
+    **settings: Any,
+) -> TrainingLoop:
+    recipe = Recipe(optimizer="sgd", batch_size=10, epochs=epochs, **settings)
+    network_plan = plan("conv 4 3 same norm relu | flatten | dense classes", "8x8x1", 3)
+    network = build(network_plan)
+    batches = Batches(decoded.stores["train"], decoded.dataset.format, 10)
+    return TrainingLoop(
+        network=network,
+        optimizer=make_optimizer(network, network_plan, recipe),
+        batches=batches,
+        recipe=recipe,
+        precision="fp32",
+        progress=Progress(epochs * 3 if epochs else None, time_limit, clock or Clock()),
+        validate=validate,
+        on_epoch_end=lambda loop, record: None,
+        stop_requested=stop,
+        watcher=watcher or Watcher(),
+    )
+
+
+def test_a_loop_takes_all_its_steps(decoded: Decoded) -> None:
+    loop = make_loop(decoded)
+    assert loop.run() == "finished"
+    assert loop.progress.step == 6
+    assert [record.epoch for record in loop.history] == [1, 2]
+    assert loop.history[-1].validation_accuracy == 0.5
+    assert 0 < loop.history[0].learning_rate <= 0.1
+
+
+def test_a_clock_ends_a_loop_within_an_epoch(decoded: Decoded) -> None:
+    clock = Clock()
+
+    class Ticking(Watcher):
+        def step(self, epoch: int, step: int, share: float, *rest: float) -> None:
+            clock.now += 10.0
+
+    loop = make_loop(decoded, epochs=None, time_limit=35.0, clock=clock, watcher=Ticking())
+    loop.progress.reserve(0.0)
+    assert loop.run() == "time limit"
+    assert 4 <= loop.progress.step <= 5
+    assert len(loop.history) == 2
+
+
+def test_a_limit_that_is_over_at_once_still_gives_a_history(decoded: Decoded) -> None:
+    loop = make_loop(decoded, epochs=None, time_limit=1.0)
+    loop.progress.reserve(60.0)
+    loop.progress.clock.now += 1.0  # type: ignore[attr-defined]
+    assert loop.run() == "time limit"
+    assert (loop.progress.step, len(loop.history)) == (1, 1)
+
+
+def test_a_wish_to_stop_ends_a_loop_after_the_step(decoded: Decoded) -> None:
+    loop = make_loop(decoded, epochs=50, stop=lambda: loop.progress.step >= 4)
+    assert loop.run() == "interrupted"
+    assert loop.progress.step == 4
+    assert len(loop.history) == 2
+
+
+def test_a_loss_that_is_no_number_ends_training_and_says_where(decoded: Decoded) -> None:
+    loop = make_loop(decoded)
+    with torch.no_grad():
+        loop.network.dense1.bias[0] = torch.nan
+    with pytest.raises(TrainingError, match=r"epoch 1, step 1: the loss is nan.*lower --lr than"):
+        loop.run()
+
+
+def test_validation_that_gives_no_number_ends_training_too(decoded: Decoded) -> None:
+    ended: list[int] = []
+    loop = make_loop(decoded, validate=lambda: (float("nan"), 0.3))
+    loop.on_epoch_end = lambda loop, record: ended.append(record.epoch)
+    with pytest.raises(TrainingError, match="epoch 1, validation: the loss is nan"):
+        loop.run()
+    assert ended == []
+
+
+def test_label_smoothing_is_in_the_training_loss(decoded: Decoded) -> None:
+    losses = []
+    for smoothing in (0.0, 0.5):
+        loop = make_loop(decoded, epochs=1, label_smoothing=smoothing, learning_rate=1e-9)
+        loop.run()
+        losses.append(loop.history[0].train_loss)
+    assert losses[0] != pytest.approx(losses[1], rel=1e-3)
+
+
+def test_training_goes_on_in_training_mode_after_validation(decoded: Decoded) -> None:
+    modes: list[bool] = []
+    loop = make_loop(decoded, validate=lambda: (loop.network.eval() and 1.0, 0.5))
+    loop.on_epoch_end = lambda loop, record: modes.append(loop.network.training)
+    loop.run()
+    assert modes == [True, True]
