@@ -62,7 +62,7 @@ SENTENCE = (
 EPILOGUE = """
 Start here:
   convwise train fashion-mini --time-limit 45s
-  convwise train photos/            (a folder with one folder of images for each class)
+  convwise train photos/            (one folder of images for each class)
 
 Exit codes: 0 done, 1 failed, 2 the request was wrong, 130 interrupted.
 """

@@ -76,7 +76,6 @@ class LiveView(Watcher):
     """A bar, the time left, a sparkline of the loss and a table of epochs, redrawn in place."""
 
     def __init__(self, console: Console) -> None:
-        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=6)
         self._status = Text("reading images")
         self._share = 0.0
         self._start: float | None = None
@@ -84,6 +83,8 @@ class LiveView(Watcher):
         self._losses: list[float] = []
         self._records: list[EpochRecord] = []
         self._last_loss = 0.0
+        # Last, because Live asks for something to show at once.
+        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=6)
 
     def __enter__(self) -> Self:
         self._live.start()

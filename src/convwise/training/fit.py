@@ -143,7 +143,7 @@ def _race(
     watcher: Watcher,
 ) -> Race:
     if precision != "auto":
-        return Race(precision, (Contender(precision, 0.0, 0.0, "as asked"),))
+        return Race(precision, (Contender(precision, 0.0, None, "as asked"),))
     watcher.message("racing fp32 against bf16 on the real network")
     chosen = np.linspace(0, len(store) - 1, min(batch_size, len(store))).astype(int)
     images = to_input(store.pixels[chosen], model.image_format)

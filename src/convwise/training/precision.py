@@ -34,12 +34,12 @@ class Contender:
 
     ``images_per_second`` is that of whole training steps, or of the probe where ``verdict`` says
     that the probe was lost; ``relative_error`` compares logits with fp32's (norm of the
-    difference over the norm).
+    difference over the norm), and is None where they were not compared.
     """
 
     precision: Precision
     images_per_second: float
-    relative_error: float
+    relative_error: float | None
     verdict: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def race(network: nn.Module, images: Tensor, labels: Tensor) -> Race:
     if bf16_probe > TOO_SLOW * fp32_probe:
         ratio = bf16_probe / fp32_probe
         verdict = f"{ratio:.0f} times slower than fp32 on {len(few_labels)} images"
-        lost = Contender("bf16", len(few_labels) / bf16_probe, 0.0, verdict)
+        lost = Contender("bf16", len(few_labels) / bf16_probe, None, verdict)
         return Race("fp32", (fp32, lost))
     logit_error, gradient_error = _disagreement(arena, images, labels)
     speed = _speed(arena, images, labels, "bf16")
