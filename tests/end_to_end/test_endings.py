@@ -61,7 +61,7 @@ def test_a_disk_that_is_full_ends_training_with_1_and_leaves_no_half_file(
     for part in ("cannot write", str(out), "bytes", "free some space"):
         assert part in line
     assert max(path.stat().st_size for path in out.rglob("*") if path.is_file()) < LIMIT
-    assert not [path for path in out.rglob(".*")]
+    assert not list(out.rglob(".*"))
     assert not (out / "model.safetensors").exists()
 
 

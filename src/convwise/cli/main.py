@@ -6,6 +6,7 @@ answer at once.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -121,4 +122,8 @@ def _fail(message: str, exit_code: int) -> int:
 
 def main() -> None:
     """Entry point of the ``convwise`` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A file name that the terminal's encoding lacks must not end a command.
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))

@@ -33,7 +33,7 @@ def print_json(values: Any, *, indent: int | None = None) -> None:
 
 def _can_print(text: str) -> bool:
     try:
-        text.encode(sys.stdout.encoding or "ascii", sys.stdout.errors or "strict")
+        text.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
         return False
     return True

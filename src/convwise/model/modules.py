@@ -19,6 +19,15 @@ Sides = tuple[int, int, int, int]
 Activation = Callable[[Tensor], Tensor]
 
 
+def subsample(x: Tensor, strides: Pair) -> Tensor:
+    """Keep every ``strides``-th row and column.
+
+    A 1×1 convolution with strides reads nothing else, and is computed on what is kept: torch's own
+    (2.13, channels_last, such as 6 → 8 channels) writes beyond its memory in the backward pass.
+    """
+    return x if strides == (1, 1) else x[:, :, :: strides[0], :: strides[1]]
+
+
 class Convolution(nn.Module):
     """2-D convolution with explicit padding, then an optional activation.
 
@@ -43,10 +52,11 @@ class Convolution(nn.Module):
         activation: Activation | None = None,
     ) -> None:
         super().__init__()
-        kernel = torch.empty(kernel_shape).contiguous(memory_format=torch.channels_last)
-        self.kernel = nn.Parameter(kernel)
+        self.kernel = nn.Parameter(torch.empty(kernel_shape))
         self.bias = nn.Parameter(torch.empty(kernel_shape[0])) if use_bias else None
-        self.strides, self.dilation, self.groups = strides, dilation, groups
+        pointwise = kernel_shape[2:] == (1, 1)
+        self.subsampling, self.strides = (strides, (1, 1)) if pointwise else ((1, 1), strides)
+        self.dilation, self.groups = dilation, groups
         self.activation = activation
         left, right, top, bottom = pad
         self._even = left == right and top == bottom
@@ -57,6 +67,7 @@ class Convolution(nn.Module):
         padding = (self._pad[2], self._pad[0]) if self._even else (0, 0)
         if not self._even:
             x = F.pad(x, self._pad)
+        x = subsample(x, self.subsampling)
         x = F.conv2d(x, self.kernel, self.bias, self.strides, padding, self.dilation, self.groups)
         return x if self.activation is None else self.activation(x)
 
@@ -269,13 +280,12 @@ class ProjectionShortcut(BatchNorm):
         super().__init__(
             kernel_shape[0], momentum=momentum, epsilon=epsilon, scale=True, center=True
         )
-        kernel = torch.empty(kernel_shape).contiguous(memory_format=torch.channels_last)
-        self.kernel = nn.Parameter(kernel)
+        self.kernel = nn.Parameter(torch.empty(kernel_shape))
         self.strides = strides
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, in, height, width) → (batch, out, height', width')."""
-        return super().forward(F.conv2d(x, self.kernel, stride=self.strides))
+        return super().forward(F.conv2d(subsample(x, self.strides), self.kernel))
 
 
 class PaddedShortcut(nn.Module):
@@ -288,5 +298,5 @@ class PaddedShortcut(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, in, height, width) → (batch, out, height', width')."""
-        x = x[:, :, :: self.strides[0], :: self.strides[1]]
+        x = subsample(x, self.strides)
         return F.pad(x, (0, 0, 0, 0, *self.channels))

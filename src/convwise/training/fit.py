@@ -96,7 +96,7 @@ def fit_model(
         raise DataError(f"{len(train)} training images are too few to learn from")
     keep_freed_memory()
     recipe = resolve_optimizer(recipe, plan)
-    torch.manual_seed(seed)
+    torch.manual_seed(seed % 2**63)  # torch takes no larger number
     network = build(plan, seed=seed)
     model = TrainedModel(network, image_format, classes, name=name, seed=seed)
     result = _race(model, train, recipe.batch_size, precision, watcher)

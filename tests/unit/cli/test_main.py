@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -249,3 +250,16 @@ def test_evaluation_for_people(
     for part in ("accuracy (all)", "10 images", "macro F1", "cat", "dog", "shifted by 4 px"):
         assert part in captured.out
     assert "skipped 1 files" in captured.err
+
+
+def test_a_class_whose_name_is_no_text_goes_all_the_way(
+    photos: Path, here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "cat").rename(os.fsdecode(os.fsencode(photos) + b"/caf\xe9"))
+    arguments = ["train", str(photos), *TRAIN, "--precision", "fp32", "--out", "run"]
+    assert run(arguments) == 0
+    assert json.loads((here / "run" / "run.json").read_bytes())["data"]["classes"]
+    for command in (["evaluate", "run", str(photos)], ["predict", "run", str(photos)]):
+        assert run(command) == 0
+        assert run([*command, "--json"]) == 0
+    assert "dog" in capfd.readouterr().out
