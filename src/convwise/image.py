@@ -6,6 +6,7 @@ file always becomes the same numbers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -69,8 +70,10 @@ class ImageFormat:
         object.__setattr__(self, "std", tuple(self.std) or (1.0,) * self.channels)
         if len(self.mean) != self.channels or len(self.std) != self.channels:
             raise OptionError(f"mean and std need one number for each of {self.channels} channels")
-        if not all(value > 0 for value in self.std):
-            raise OptionError(f"std must be positive, not {self.std}")
+        if not all(map(math.isfinite, self.mean)):
+            raise OptionError(f"mean must be finite, not {self.mean}")
+        if not all(0 < value < math.inf for value in self.std):
+            raise OptionError(f"std must be positive and finite, not {self.std}")
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -33,8 +33,11 @@ def write_report(folder: Path, pictures: Mapping[str, npt.NDArray[np.uint8]] | N
         StorageError: the page could not be written.
 
     Example:
-        >>> write_report(Path("runs/first"))  # doctest: +SKIP
-        PosixPath('runs/first/report.html')
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "run.json").write_text("{}")
+        >>> write_report(folder).name
+        'report.html'
     """
     files = read_run(folder)
     page = run_page(files, _NO_PICTURES if pictures is None else pictures)

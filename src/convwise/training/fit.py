@@ -23,7 +23,7 @@ from convwise.model.trained import TrainedModel
 from convwise.training.interrupt import StopOnInterrupt
 from convwise.training.loop import Ending, TrainingLoop
 from convwise.training.optimizer import make_optimizer, resolve_optimizer
-from convwise.training.precision import Contender, Race, race
+from convwise.training.precision import Race, race, time_trial
 from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.schedule import Progress
@@ -142,12 +142,13 @@ def _race(
     precision: PrecisionChoice,
     watcher: Watcher,
 ) -> Race:
-    if precision != "auto":
-        return Race(precision, (Contender(precision, 0.0, None, "as asked"),))
-    watcher.message("racing fp32 against bf16 on the real network")
     chosen = np.linspace(0, len(store) - 1, min(batch_size, len(store))).astype(int)
     images = to_input(store.pixels[chosen], model.image_format)
-    return race(model.network, images, torch.from_numpy(store.labels[chosen]))
+    labels = torch.from_numpy(store.labels[chosen])
+    if precision != "auto":
+        return time_trial(model.network, images, labels, precision)
+    watcher.message("racing fp32 against bf16 on the real network")
+    return race(model.network, images, labels)
 
 
 def _resolved(recipe: Recipe, images: int, result: Race) -> Recipe:

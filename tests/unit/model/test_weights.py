@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from convwise.design.plan import plan
 from convwise.errors import ModelFileError
@@ -40,8 +39,3 @@ def test_weights_are_contiguous_copies_of_nothing_trainable() -> None:
     for weight in weights.values():
         assert weight.is_contiguous()
         assert not weight.requires_grad
-
-
-def test_kernels_compute_in_channels_last() -> None:
-    network = build(plan("conv 4 3 | conv 8 3 | global_avgpool | dense classes", "8x8x3", 2))
-    assert network.conv2.kernel.is_contiguous(memory_format=torch.channels_last)
