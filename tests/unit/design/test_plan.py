@@ -24,7 +24,7 @@ def test_the_keras_convnet_has_34826_weights() -> None:
 
 def test_rows_are_named_by_stem_and_order() -> None:
     names = [row.name for row in plan("fast", "28x28x1", 10).rows]
-    assert names[:6] == ["conv1", "pool1", "norm1", "activation1", "conv2", "norm2"]
+    assert names[:6] == ["conv1", "pool1", "norm1", "activation1", "conv2", "pool2"]
     assert names[-6:] == ["conv4", "norm4", "activation4", "add1", "global_pool1", "dense1"]
 
 
