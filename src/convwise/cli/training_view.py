@@ -134,7 +134,7 @@ class LiveView(Watcher):
     def _render(self) -> RenderableType:
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
-            ProgressBar(total=1.0, completed=self._share, width=24),
+            ProgressBar(total=1.0, completed=self._share, width=16),
             Text(f"{100 * self._share:3.0f} %"),
             self._status,
         )
