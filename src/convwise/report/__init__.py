@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from convwise.report.mistakes import SHOWN, surest_mistakes
-from convwise.report.page_writer import render, write_whole
+from convwise.report.page_writer import render
 from convwise.report.run_folder import read_predictions, read_run
 from convwise.report.run_page import run_page
+from convwise.training.storage import write_atomically
 
 __all__ = ["pictures_wanted", "write_report"]
 
@@ -42,7 +43,8 @@ def write_report(folder: Path, pictures: Mapping[str, npt.NDArray[np.uint8]] | N
     files = read_run(folder)
     page = run_page(files, _NO_PICTURES if pictures is None else pictures)
     path = folder / "report.html"
-    write_whole(path, render("run.html.j2", page=page))
+    # Names of files may hold bytes that are no UTF-8; a page must be.
+    write_atomically(path, render("run.html.j2", page=page).encode("utf-8", errors="replace"))
     return path
 
 

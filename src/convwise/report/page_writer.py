@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import secrets
 from functools import cache
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-
-from convwise.errors import StorageError
 
 
 @cache
@@ -47,29 +42,6 @@ def render(template: str, **context: object) -> str:
     )
     page = environment().get_template(template)
     return page.render(style=Markup(style), script=Markup(script), policy=policy, **context)
-
-
-def write_whole(path: Path, page: str) -> None:
-    """Write a page completely, or leave what stood there.
-
-    Raises:
-        StorageError: the file could not be written.
-    """
-    # Names of files may hold bytes that are no UTF-8; a page must be.
-    content = page.encode("utf-8", errors="replace")
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        with beside.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise StorageError(
-            f"{path}: could not be written ({error.strerror}); check space and rights"
-        ) from None
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 @cache

@@ -14,6 +14,7 @@ import pytest
 
 from convwise.errors import DataError, StorageError
 from convwise.report import page_writer, pictures_wanted, write_report
+from convwise.training import storage
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=http://evil.test/x>', "{{ 7*7 }}", "\u202egnp")
 
@@ -239,8 +240,8 @@ def test_earlier_report_stands_when_writing_fails(run_maker, monkeypatch):
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(page_writer.os, "fsync", full)
-    with pytest.raises(StorageError, match="No space left"):
+    monkeypatch.setattr(storage.os, "fsync", full)
+    with pytest.raises(StorageError, match="no space left"):
         write_report(folder)
     assert (folder / "report.html").read_text() == "earlier"
     assert not list(folder.glob(".report*"))
