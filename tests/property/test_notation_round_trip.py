@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from convwise.design import Layer, Network, Repeat, Residual
+from convwise.design import Add, Concatenate, Layer, Network, Repeat, Residual
 from convwise.design.activation import ACTIVATIONS
+from convwise.design.banks import BANKS
 from convwise.design.layer import arguments, is_required
 from convwise.design.notation import words
 from convwise.design.registry import KINDS
@@ -22,6 +23,8 @@ activation = st.one_of(st.none(), st.sampled_from(ACTIVATIONS))
 
 # How to draw an argument of each name; a new argument without a way to draw it fails below.
 DRAWS: dict[str, st.SearchStrategy[Any]] = {
+    "bank": st.sampled_from(sorted(BANKS)),
+    "depth_multiplier": small,
     "filters": st.integers(1, 12).map(lambda number: number * 6),
     "kernel_size": pair,
     "strides": pair,
@@ -45,6 +48,7 @@ OVERRIDES: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     ("Activation", "activation"): st.sampled_from(ACTIVATIONS),
     ("MaxPooling2D", "strides"): st.one_of(st.none(), pair),
     ("AveragePooling2D", "strides"): st.one_of(st.none(), pair),
+    ("BlurPool2D", "strides"): st.one_of(st.none(), pair),
 }
 
 
@@ -60,13 +64,16 @@ def layers_of(kind: type[Layer], **given: st.SearchStrategy[Any]) -> st.SearchSt
     )
 
 
-leaf_kinds = [kind for kind in KINDS if kind not in (Residual, Repeat)]
+leaf_kinds = [kind for kind in KINDS if kind not in (Residual, Add, Concatenate, Repeat)]
 leaves = st.one_of([layers_of(kind) for kind in leaf_kinds])
 
 
 def blocks(inner: st.SearchStrategy[Layer]) -> st.SearchStrategy[Layer]:
     chain = st.lists(inner, min_size=1, max_size=4).map(tuple)
-    return st.one_of(layers_of(Residual, layers=chain), layers_of(Repeat, layers=chain))
+    chains = st.lists(st.one_of(st.just(()), chain), min_size=2, max_size=3).map(tuple)
+    of_one = (layers_of(kind, layers=chain) for kind in (Residual, Repeat))
+    of_several = (layers_of(kind, chains=chains) for kind in (Add, Concatenate))
+    return st.one_of(*of_one, *of_several)
 
 
 any_layer = st.recursive(leaves, blocks, max_leaves=12)
@@ -99,7 +106,9 @@ def test_a_text_with_one_wrong_character_is_a_network_or_names_its_place(
     check_text(text[:place] + character + text[place:])
 
 
-OTHER_WORDS = "same norm classes identity 3 2 0.5 3x5 -1 strides=2 use_bias=false groups= = none"
+OTHER_WORDS = (
+    "same norm classes identity branch 3 2 0.5 3x5 -1 strides=2 use_bias=false groups= = none"
+)
 vocabulary = st.sampled_from(
     [*words(), *OTHER_WORDS.split(), "|", "(", ")", "#", "\n", "\n  ", "10000000000"]
 )
@@ -129,7 +138,9 @@ json_values = st.recursive(
     lambda inner: st.one_of(
         st.lists(inner, max_size=4),
         st.dictionaries(
-            st.sampled_from(["layer", "layers", "times", "rate", "filters", "units", "x"]),
+            st.sampled_from(
+                ["layer", "layers", "chains", "times", "rate", "filters", "units", "x"]
+            ),
             st.one_of(inner, st.sampled_from([kind.__name__ for kind in KINDS])),
             max_size=5,
         ),

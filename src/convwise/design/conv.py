@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from math import gcd, prod
-from typing import ClassVar, cast
+from math import gcd
+from typing import ClassVar
 
 from convwise.design.activation import OPTIONAL_ACTIVATION
 from convwise.design.arguments import MAX_FILTERS, Choice, Flag, Pair, Whole, about
-from convwise.design.layer import (
-    Layer,
-    Replacement,
-    Shape,
-    Size,
-    Weight,
-    Window,
-    map_shape,
-)
+from convwise.design.convolution import Convolution
+from convwise.design.layer import Replacement, Shape, Size, Weight
 from convwise.errors import DesignError
 from convwise.geometry import Padding
 
 
 @dataclass(frozen=True)
-class Conv2D(Layer):
+class Conv2D(Convolution):
     """Convolution of a map (in truth a cross-correlation, as in every deep learning library).
 
     Source: LeCun et al., Gradient-based learning applied to document recognition (1998), section
@@ -47,9 +40,7 @@ class Conv2D(Layer):
         (28, 28, 32)
     """
 
-    stem: ClassVar[str] = "conv"
     word: ClassVar[str] = "conv"
-    takes_norm: ClassVar[bool] = True
 
     filters: int = field(metadata=about(Whole(1, MAX_FILTERS), positional=True))
     kernel_size: Size = field(metadata=about(Pair(), positional=True))
@@ -70,42 +61,21 @@ class Conv2D(Layer):
             raise self.wrong(
                 f"groups is {self.groups}, which does not divide filters = {self.filters}"
             )
-        window = self.window()
-        if max(window.strides) > 1 and max(window.dilation) > 1:
-            raise self.wrong("strides and dilation_rate are both above 1; set one of them to 1")
 
-    def window(self) -> Window:
-        """Return the window that each filter slides."""
-        kernel, strides, dilation = (
-            cast(tuple[int, int], size)
-            for size in (self.kernel_size, self.strides, self.dilation_rate)
-        )
-        return Window(kernel, strides, self.padding, dilation)
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """Return (rows, columns, filters)."""
-        channels = map_shape(input_shape, "a convolution")[2]
+    def outputs(self, channels: int) -> int:
+        """Return the filters."""
         if channels % self.groups:
             raise DesignError(
                 f"groups={self.groups} does not divide the input's channels: "
                 f"{channels} / {self.groups} leaves {channels % self.groups} over"
             )
-        return (*self.window().output(input_shape), self.filters)
+        return self.filters
 
     def weights(self, input_shape: Shape) -> tuple[Weight, ...]:
         """Return ``kernel`` (filters, channels // groups, rows, columns) and ``bias``."""
         kernel = (self.filters, input_shape[2] // self.groups, *self.window().kernel)
         bias = (Weight("bias", (self.filters,)),) if self.use_bias else ()
         return (Weight("kernel", kernel), *bias)
-
-    def flops(self, input_shape: Shape) -> int:
-        """Return 2 for each weight of each filter at each place."""
-        rows, columns = self.window().output(input_shape)
-        return 2 * rows * columns * self.weights(input_shape)[0].size
-
-    def other_flops(self, input_shape: Shape) -> int:
-        """Return one for each value that the activation is applied to."""
-        return prod(self.output_shape(input_shape)) if self.activation else 0
 
     def repairs(self, input_shape: Shape) -> Iterator[Replacement]:
         """Offer padding, then groups that fit, then going without."""
@@ -116,11 +86,3 @@ class Conv2D(Layer):
                 yield (replace(self, groups=common),)
                 yield (replace(self, groups=1),)
         yield ()
-
-    def roomier(self) -> Iterator[Replacement]:
-        """Offer zeros at the border, then no stride."""
-        window = self.window()
-        if window.padding == "valid" and max(window.kernel) > 1:
-            yield (replace(self, padding="same"),)
-        if max(window.strides) > 1:
-            yield (replace(self, strides=1),)

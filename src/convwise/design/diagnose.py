@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from convwise.design.blocks import Repeat
 from convwise.design.dense import Dense
 from convwise.design.flatten import Flatten
 from convwise.design.global_pooling import GlobalAveragePooling2D
 from convwise.design.layer import Layer, Replacement, arguments
 from convwise.design.network import Network
 from convwise.design.notation import describe
+from convwise.design.repeat import Repeat
 from convwise.design.trace import Failure, Path, Trace, trace
 from convwise.errors import DesignError
 
@@ -144,7 +144,7 @@ def _fewer_times(
     network: Network, traced: Trace, failure: Failure
 ) -> Iterator[tuple[Path, str, Replacement]]:
     """Offer as many times of the outermost repeat as were whole."""
-    for depth in range(1, len(failure.path)):
+    for depth in range(1, len(failure.path), 2):
         path = failure.path[:depth]
         block = _at(network.layers, path)
         if not isinstance(block, Repeat):
@@ -198,22 +198,24 @@ def _words(name: str, layer: Layer, instead: Replacement) -> str:
         return f"remove {name}"
     if instead[-1] is layer:
         return f"put {_line(instead[:-1])} before {name}"
-    if layer.branches and instead == layer.branches[0]:
-        return f"take the shortcut of {name} away"
+    if instead in layer.branches:
+        if len(layer.branches) == 1:
+            return f"take the shortcut of {name} away"
+        return f"keep only branch {layer.branches.index(instead) + 1} of {name}"
     new = instead[0]
     changed = [
         item.name
         for item, _ in arguments(type(new))
         if getattr(new, item.name) != getattr(layer, item.name)
     ]
-    if "layers" in changed:
+    if {"layers", "chains"} & set(changed):
         return f'give the layers inside {name} padding="same"'
     told = ", ".join(f"{key}={_value(getattr(new, key))}" for key in changed)
     return f"give {name} {told}"
 
 
 def _in_every_repeat(network: Network, path: Path) -> str:
-    blocks = (_at(network.layers, path[:depth]) for depth in range(1, len(path)))
+    blocks = (_at(network.layers, path[:depth]) for depth in range(1, len(path), 2))
     return " in every repeat" if any(isinstance(block, Repeat) for block in blocks) else ""
 
 
@@ -229,15 +231,14 @@ def _line(layers: tuple[Layer, ...]) -> str:
 
 def _at(layers: tuple[Layer, ...], path: Path) -> Layer:
     layer = layers[path[0]]
-    for place in path[1:]:
-        layer = layer.branches[0][place]
+    for number, place in zip(path[1::2], path[2::2], strict=True):
+        layer = layer.branches[number][place]
     return layer
 
 
 def _put(layers: tuple[Layer, ...], path: Path, instead: Replacement) -> tuple[Layer, ...]:
-    place, rest = path[0], path[1:]
-    if rest:
-        block = layers[place]
-        inner = _put(block.branches[0], rest, instead)
-        instead = (replace(block, layers=inner),) if inner else ()  # type: ignore[type-var]
+    place = path[0]
+    if len(path) > 1:
+        block, number = layers[place], path[1]
+        instead = block.with_branch(number, _put(block.branches[number], path[2:], instead))
     return (*layers[:place], *instead, *layers[place + 1 :])

@@ -127,6 +127,10 @@ class Layer(ABC):
         """Chains of layers inside this one, each fed with its input."""
         return ()
 
+    def with_branch(self, number: int, layers: tuple[Layer, ...]) -> Replacement:
+        """Return what stands here when a branch becomes these layers."""
+        raise TypeError(f"{type(self).__name__} has no branches")
+
     @property
     def depth(self) -> int:
         """How many blocks lie inside each other here."""

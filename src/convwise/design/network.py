@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from convwise.design import notation
-from convwise.design.blocks import check_layers
+from convwise.design.block import check_layers
 from convwise.design.layer import Layer
 from convwise.design.registry import layers_from_dicts
 from convwise.errors import DesignError

@@ -11,7 +11,8 @@
 
 Numbers fill a layer's number arguments in Keras's order, words say the rest, and any argument may
 be written ``name=value``. A bar parts layers on one line; there, brackets hold a block's layers:
-``repeat 2 (conv 8 3 relu | maxpool 2)``.
+``repeat 2 (conv 8 3 relu | maxpool 2)``. Blocks of several chains hold a ``branch`` for each:
+``concat (branch (conv 8 1) | branch (conv 8 3 same))``; one that holds nothing is the input itself.
 """
 
 from __future__ import annotations
@@ -21,12 +22,17 @@ from dataclasses import Field
 from typing import Any
 
 from convwise.design.arguments import Argument, Pair
-from convwise.design.blocks import LayersArgument
+from convwise.design.block import LayersArgument
+from convwise.design.branches import Add, ChainsArgument, Concatenate
 from convwise.design.layer import Layer, arguments, is_required
 from convwise.design.normalization import BatchNormalization
 from convwise.design.registry import KINDS
 from convwise.design.text import Item, Word, read_items
 from convwise.errors import DesignError, did_you_mean
+
+BRANCH = "branch"
+
+_NESTED = (LayersArgument, ChainsArgument)
 
 _WORDS = {word: (kind, given) for kind in KINDS for word, given in kind.words().items()}
 
@@ -83,14 +89,17 @@ def _item_layers(item: Item) -> tuple[Layer, ...]:
     found: dict[str, Any] = dict(given)
     normed, rest = _split_at_norm(kind, item.words[1:])
     blocks = [
-        field.name for field, argument in arguments(kind) if isinstance(argument, LayersArgument)
+        (field.name, argument)
+        for field, argument in arguments(kind)
+        if isinstance(argument, _NESTED)
     ]
     if item.body and not blocks:
         raise item.body[0].words[0].error(f"{head.text} holds no layers; indent it less")
     if blocks and not item.body:
         raise head.error(f"{head.text} needs layers: put them below, indented, or in brackets")
-    for name in blocks:
-        found[name] = _layers(item.body)
+    for name, argument in blocks:
+        nested = isinstance(argument, ChainsArgument)
+        found[name] = _chains(head, item.body) if nested else _layers(item.body)
     for word in normed:
         _take(kind, head, word, found)
     if rest is not None:
@@ -103,6 +112,19 @@ def _item_layers(item: Item) -> tuple[Layer, ...]:
     except DesignError as error:
         raise _place(item, error, kind).error(f"{head.text}: {error.message}") from None
     return (layer, *_norm_layers(rest)) if rest is not None else (layer,)
+
+
+def _chains(head: Word, body: Sequence[Item]) -> tuple[tuple[Layer, ...], ...]:
+    """Read the branches of a block; one without layers hands the block's input on."""
+    for item in body:
+        word = item.words[0]
+        if word.text != BRANCH:
+            raise word.error(
+                f"{head.text} holds branches: write {BRANCH}, and its layers below it, indented"
+            )
+        if len(item.words) > 1:
+            raise item.words[1].error(f"{BRANCH} takes nothing on its line")
+    return tuple(_layers(item.body) for item in body)
 
 
 def _split_at_norm(
@@ -198,6 +220,7 @@ def _unknown(kind: type[Layer], head: str, text: str) -> str:
 def _example(kind: type[Layer], head: str) -> str:
     examples = {
         "filters": "32",
+        "bank": "sobel",
         "kernel_size": "3",
         "units": "classes",
         "rate": "0.5",
@@ -222,7 +245,11 @@ def _lines(layers: Sequence[Layer], indent: str) -> Iterator[str]:
         hidden = {"use_bias"} if sugar else set()
         yield indent + " ".join([layer.spelling, *_argument_words(layer, hidden), *sugar])
         for branch in layer.branches:
-            yield from _lines(branch, indent + "  ")
+            deeper = "  "
+            if isinstance(layer, Add | Concatenate):
+                yield f"{indent}  {BRANCH}"
+                deeper = "    "
+            yield from _lines(branch, indent + deeper)
         place += max(1, 1 + len(sugar))
 
 
@@ -246,7 +273,7 @@ def _argument_words(layer: Layer, hidden: set[str] | frozenset[str] = frozenset(
     named: list[str] = []
     for place, (field, argument) in enumerate(arguments(type(layer))):
         value = getattr(layer, field.name)
-        if field.name in settled or field.name in hidden or isinstance(argument, LayersArgument):
+        if field.name in settled or field.name in hidden or isinstance(argument, _NESTED):
             continue
         # A first argument is told even as a default: `maxpool 2` says more than `maxpool`.
         is_first = place == 0 and field.metadata["positional"]

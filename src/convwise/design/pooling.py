@@ -14,8 +14,8 @@ from convwise.geometry import Padding
 
 
 @dataclass(frozen=True)
-class _Pooling(Layer, ABC):
-    """What both kinds of pooling share."""
+class Pooling(Layer, ABC):
+    """What all kinds of pooling share."""
 
     stem: ClassVar[str] = "pool"
 
@@ -51,7 +51,7 @@ class _Pooling(Layer, ABC):
 
 
 @dataclass(frozen=True)
-class MaxPooling2D(_Pooling):
+class MaxPooling2D(Pooling):
     """The largest value of each region: keeps what is sharp.
 
     Source: Keras 3's meaning and defaults. Zeros of ``"same"`` never win over a value of the map.
@@ -70,7 +70,7 @@ class MaxPooling2D(_Pooling):
 
 
 @dataclass(frozen=True)
-class AveragePooling2D(_Pooling):
+class AveragePooling2D(Pooling):
     """The mean of each region: keeps what is smooth.
 
     Source: Keras 3's meaning and defaults. With ``"same"``, the mean is taken over the values of

@@ -6,31 +6,46 @@ from collections.abc import Mapping
 from typing import Any
 
 from convwise.design.activation import Activation
-from convwise.design.blocks import MAX_DEPTH, MAX_LAYERS, LayersArgument, Repeat, Residual
+from convwise.design.block import MAX_DEPTH, MAX_LAYERS, LayersArgument
+from convwise.design.blur_pooling import BlurPool2D
+from convwise.design.branches import MAX_CHAINS, Add, ChainsArgument, Concatenate
 from convwise.design.conv import Conv2D
 from convwise.design.dense import Dense
+from convwise.design.depthwise import DepthwiseConv2D
 from convwise.design.dropout import Dropout
+from convwise.design.fixed_filters import FixedFilters
 from convwise.design.flatten import Flatten
 from convwise.design.global_pooling import GlobalAveragePooling2D, GlobalMaxPooling2D
 from convwise.design.layer import Layer, arguments
+from convwise.design.layer_normalization import LayerNormalization
 from convwise.design.normalization import BatchNormalization
 from convwise.design.pooling import AveragePooling2D, MaxPooling2D
+from convwise.design.repeat import Repeat
+from convwise.design.residual import Residual
+from convwise.design.separable import SeparableConv2D
 from convwise.design.zero_padding import ZeroPadding2D
 from convwise.errors import DesignError, did_you_mean
 
 KINDS: tuple[type[Layer], ...] = (
     Conv2D,
+    DepthwiseConv2D,
+    SeparableConv2D,
+    FixedFilters,
     MaxPooling2D,
     AveragePooling2D,
+    BlurPool2D,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
     ZeroPadding2D,
     BatchNormalization,
+    LayerNormalization,
     Activation,
     Dropout,
     Flatten,
     Dense,
     Residual,
+    Add,
+    Concatenate,
     Repeat,
 )
 
@@ -71,6 +86,8 @@ def layer_from_dict(values: object, depth: int = 0) -> Layer:
         value = values[item.name]
         if isinstance(argument, LayersArgument):
             value = layers_from_dicts(value, depth + 1)
+        elif isinstance(argument, ChainsArgument):
+            value = chains_from_dicts(value, depth + 2)
         found[item.name] = value
     return kind(**found)
 
@@ -88,6 +105,19 @@ def layers_from_dicts(values: object, depth: int = 0) -> tuple[Layer, ...]:
     if len(values) > MAX_LAYERS:
         raise DesignError(f"{len(values):,} layers are too many; use at most {MAX_LAYERS:,}")
     return tuple(layer_from_dict(value, depth) for value in values)
+
+
+def chains_from_dicts(values: object, depth: int = 0) -> tuple[tuple[Layer, ...], ...]:
+    """Read a list of lists of layers.
+
+    Raises:
+        DesignError: it is no such list, too long or nested too deep, or a layer cannot be read.
+    """
+    if not isinstance(values, (list, tuple)):
+        raise DesignError("chains in JSON are a list of lists of objects")
+    if len(values) > MAX_CHAINS:
+        raise DesignError(f"{len(values):,} chains are too many; use at most {MAX_CHAINS}")
+    return tuple(layers_from_dicts(chain, depth) for chain in values)
 
 
 def did_you_mean_kind(name: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from convwise.design.blocks import MAX_DEPTH
+from convwise.design.block import MAX_DEPTH
 from convwise.errors import NotationError
 
 MAX_TEXT = 100_000

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from convwise.design.blocks import Repeat
 from convwise.design.layer import Layer, Shape, Weight, show
 from convwise.design.network import Network
+from convwise.design.repeat import Repeat
 from convwise.errors import DesignError
 
 # Numbers in one map, or in all weights together: what a 32-bit index can reach.
 MAX_VALUES = 2**31 - 1
 
 Path = tuple[int, ...]
-"""Where a layer stands in a network: its place in ``layers``, then in the block's, and so on."""
+"""Where a layer stands: its place in ``layers``; inside a block, the branch and the place in it."""
 
 
 @dataclass(frozen=True)
@@ -110,15 +110,15 @@ class _Tracer:
     def layer(self, layer: Layer, path: Path, shape: Shape, into: list[Step]) -> Shape:
         if isinstance(layer, Repeat):
             for _ in range(layer.times):
-                shape = self.chain(layer.layers, path, shape, into)
+                shape = self.chain(layer.layers, (*path, 0), shape, into)
             return shape
         before = self.last
         branches: list[list[Step]] = []
         try:
-            for branch in layer.branches:
+            for number, branch in enumerate(layer.branches):
                 branches.append([])
                 self.last = before
-                self.chain(branch, path, shape, branches[-1])
+                self.chain(branch, (*path, number), shape, branches[-1])
             step = self.step(layer, path, shape, tuple(map(tuple, branches)), before)
         except _Broken:
             into.extend(step for branch in branches for step in branch)

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import functools
 
+import torch
 from torch import nn
 
 from convwise.design.activation import Activation
-from convwise.design.blocks import Residual
+from convwise.design.blur_pooling import BlurPool2D, binomial
+from convwise.design.branches import Add, Concatenate
 from convwise.design.conv import Conv2D
 from convwise.design.dense import Dense
+from convwise.design.depthwise import DepthwiseConv2D
 from convwise.design.dropout import Dropout
+from convwise.design.fixed_filters import FixedFilters
 from convwise.design.flatten import Flatten
 from convwise.design.global_pooling import GlobalAveragePooling2D, GlobalMaxPooling2D
 from convwise.design.layer import Layer, Shape
+from convwise.design.layer_normalization import LayerNormalization
 from convwise.design.normalization import BatchNormalization
 from convwise.design.plan import Row
 from convwise.design.pooling import AveragePooling2D, MaxPooling2D
+from convwise.design.residual import Residual
+from convwise.design.separable import SeparableConv2D
 from convwise.design.window import Window
 from convwise.design.zero_padding import ZeroPadding2D
 from convwise.errors import DesignError
@@ -71,6 +78,71 @@ def _(layer: Conv2D, row: Row) -> nn.Module:
         use_bias=layer.use_bias,
         activation=_function(layer.activation),
     )
+
+
+@_lower.register
+def _(layer: DepthwiseConv2D, row: Row) -> nn.Module:
+    shape, window = _weight_shape(row, "kernel"), layer.window()
+    return modules.Convolution(
+        (shape[0], shape[1], shape[2], shape[3]),
+        pad=_sides(window, row.input_shape),
+        strides=window.strides,
+        dilation=window.dilation,
+        groups=row.input_shape[-1],
+        use_bias=layer.use_bias,
+        activation=_function(layer.activation),
+    )
+
+
+@_lower.register
+def _(layer: SeparableConv2D, row: Row) -> nn.Module:
+    shape, window = _weight_shape(row, "depthwise_kernel"), layer.window()
+    return modules.SeparableConvolution(
+        (shape[0], shape[1], shape[2], shape[3]),
+        layer.filters,
+        channels=row.input_shape[-1],
+        pad=_sides(window, row.input_shape),
+        strides=window.strides,
+        dilation=window.dilation,
+        use_bias=layer.use_bias,
+        activation=_function(layer.activation),
+    )
+
+
+@_lower.register
+def _(layer: FixedFilters, row: Row) -> nn.Module:
+    window = layer.window()
+    return modules.FixedConvolution(
+        torch.tensor(layer.values, dtype=torch.float32),
+        row.input_shape[-1],
+        pad=_sides(window, row.input_shape),
+        strides=window.strides,
+        activation=_function(layer.activation),
+    )
+
+
+@_lower.register
+def _(layer: LayerNormalization, row: Row) -> nn.Module:
+    return modules.LayerNorm(
+        row.input_shape[-1], epsilon=layer.epsilon, scale=layer.scale, center=layer.center
+    )
+
+
+@_lower.register
+def _(layer: BlurPool2D, row: Row) -> nn.Module:
+    window, size = layer.window(), (row.input_shape[0], row.input_shape[1])
+    weights = (binomial(window.kernel[0]), binomial(window.kernel[1]))
+    return modules.BlurPool(size, weights, window.strides, _sides(window, row.input_shape))
+
+
+@_lower.register
+def _(layer: Add, row: Row) -> nn.Module:
+    return modules.Sum()
+
+
+@_lower.register
+def _(layer: Concatenate, row: Row) -> nn.Module:
+    return modules.Concatenated()
 
 
 @_lower.register

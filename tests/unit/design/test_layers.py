@@ -10,19 +10,26 @@ import pytest
 
 from convwise.design import (
     Activation,
+    Add,
     AveragePooling2D,
     BatchNormalization,
+    BlurPool2D,
+    Concatenate,
     Conv2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
+    FixedFilters,
     Flatten,
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
     Layer,
+    LayerNormalization,
     MaxPooling2D,
     Network,
     Repeat,
     Residual,
+    SeparableConv2D,
     Shape,
     ZeroPadding2D,
     plan,
@@ -57,6 +64,36 @@ TABLE = [
         5 * 9 * 8,
     ),
     Sample(Conv2D(1, 3, dilation_rate=(2, 3)), (9, 9, 1), (5, 3, 1), 10, 10, 2 * 5 * 3 * 9),
+    Sample(
+        DepthwiseConv2D(3, 2, "same", 2, "relu"),
+        (9, 9, 4),
+        (5, 5, 8),
+        8 * 9 + 8,
+        8 * 9 + 8,
+        2 * 5 * 5 * 8 * 9,
+        5 * 5 * 8,
+    ),
+    Sample(
+        SeparableConv2D(16, 3, depth_multiplier=2),
+        (9, 9, 4),
+        (7, 7, 16),
+        8 * 9 + 16 * 8 + 16,
+        8 * 9 + 16 * 8 + 16,
+        2 * 7 * 7 * (8 * 9 + 16 * 8),
+    ),
+    # Two filters for each of three channels, none of them trained.
+    Sample(FixedFilters("sobel", padding="same"), (5, 7, 3), (5, 7, 6), 54, 0, 2 * 35 * 54),
+    Sample(FixedFilters("classic", 2), (9, 9, 1), (2, 2, 11), 11 * 49, 0, 2 * 4 * 11 * 49),
+    Sample(BlurPool2D(), (7, 7, 4), (4, 4, 4), other_flops=2 * 4 * 4 * 4 * 9),
+    Sample(LayerNormalization(), (5, 5, 6), (5, 5, 6), 12, 12, 0, 6 * 5 * 5 * 6),
+    Sample(
+        Add(((Conv2D(4, 1),), (Conv2D(4, 3, padding="same"),), ())),
+        (5, 5, 4),
+        (5, 5, 4),
+        other_flops=200,
+    ),
+    Sample(Concatenate(((), (Conv2D(4, 3, 1, "same"),))), (5, 5, 2), (5, 5, 6)),
+    Sample(Concatenate(((Dense(3),), ())), (5,), (8,)),
     Sample(MaxPooling2D(), (13, 13, 4), (6, 6, 4), other_flops=6 * 6 * 4 * 4),
     Sample(MaxPooling2D(3, 2, "same"), (7, 7, 4), (4, 4, 4), other_flops=4 * 4 * 4 * 9),
     Sample(AveragePooling2D((1, 2)), (4, 6, 2), (4, 3, 2), other_flops=4 * 3 * 2 * 2),
@@ -92,7 +129,8 @@ def name_of(sample: Sample) -> str:
 
 def concrete(kind: type[Layer]) -> set[type[Layer]]:
     found = {inner for child in kind.__subclasses__() for inner in concrete(child)}
-    ours = kind.__module__.startswith("convwise.") and not kind.__name__.startswith("_")
+    # A class that is only there to be inherited from has no word in the notation.
+    ours = kind.__module__.startswith("convwise.") and hasattr(kind, "word")
     return found | ({kind} if ours and not isabstract(kind) else set())
 
 

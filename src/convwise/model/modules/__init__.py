@@ -1,0 +1,51 @@
+"""The torch modules that layers become.
+
+Tensors are (batch, channels, height, width) in ``channels_last`` memory. Parameters carry Keras's
+names (``kernel``, ``bias``, ``gamma``, ``beta``, ``moving_mean``, ``moving_variance``), which are
+also the names in the model file.
+"""
+
+from convwise.model.modules.convolution import (
+    Convolution,
+    FixedConvolution,
+    FullyConnected,
+    SeparableConvolution,
+    subsample,
+)
+from convwise.model.modules.joining import (
+    Concatenated,
+    PaddedShortcut,
+    ProjectionShortcut,
+    ResidualSum,
+    Sum,
+)
+from convwise.model.modules.normalization import BatchNorm, LayerNorm
+from convwise.model.modules.pooling import AveragePool, BlurPool, GlobalAverage, GlobalMax, MaxPool
+from convwise.model.modules.shapes import Apply, FlattenMaps, Pad
+from convwise.model.modules.types import Activation, Pair, Sides
+
+__all__ = [
+    "Activation",
+    "Apply",
+    "AveragePool",
+    "BatchNorm",
+    "BlurPool",
+    "Concatenated",
+    "Convolution",
+    "FixedConvolution",
+    "FlattenMaps",
+    "FullyConnected",
+    "GlobalAverage",
+    "GlobalMax",
+    "LayerNorm",
+    "MaxPool",
+    "Pad",
+    "PaddedShortcut",
+    "Pair",
+    "ProjectionShortcut",
+    "ResidualSum",
+    "SeparableConvolution",
+    "Sides",
+    "Sum",
+    "subsample",
+]

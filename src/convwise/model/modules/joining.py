@@ -1,0 +1,85 @@
+"""Where branches meet, and what their shortcuts do."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from convwise.model.modules.convolution import subsample
+from convwise.model.modules.normalization import BatchNorm
+from convwise.model.modules.types import Pair
+
+
+class Sum(nn.Module):
+    """The sum of branches; the block's own input takes part only as an empty branch."""
+
+    def forward(self, x: Tensor, *branches: Tensor) -> Tensor:
+        """Add tensors of one shape."""
+        total = branches[0]
+        for branch in branches[1:]:
+            total = total + branch
+        return total
+
+
+class Concatenated(nn.Module):
+    """The channels (or features) of all branches, one branch after the other."""
+
+    def forward(self, x: Tensor, *branches: Tensor) -> Tensor:
+        """Join tensors that differ in dimension 1 alone."""
+        return torch.cat(branches, dim=1)
+
+
+class ResidualSum(nn.Module):
+    """``branch + shortcut`` (He et al. 2015, section 3.2).
+
+    Args:
+        projection: makes the input as large as the branch's output: a module, or None where the
+            shapes agree.
+    """
+
+    def __init__(self, projection: nn.Module | None = None) -> None:
+        super().__init__()
+        self.projection = projection
+
+    def forward(self, x: Tensor, branch: Tensor) -> Tensor:
+        """Add the block's input, projected where there is a projection, to its branch."""
+        return branch + (x if self.projection is None else cast(Tensor, self.projection(x)))
+
+
+class ProjectionShortcut(BatchNorm):
+    """1×1 convolution, then batch normalisation (He et al. 2015, option B)."""
+
+    def __init__(
+        self,
+        kernel_shape: tuple[int, int, int, int],
+        strides: Pair,
+        *,
+        momentum: float,
+        epsilon: float,
+    ) -> None:
+        super().__init__(
+            kernel_shape[0], momentum=momentum, epsilon=epsilon, scale=True, center=True
+        )
+        self.kernel = nn.Parameter(torch.empty(kernel_shape))
+        self.strides = strides
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, in, height, width) → (batch, out, height', width')."""
+        return super().forward(F.conv2d(subsample(x, self.strides), self.kernel))
+
+
+class PaddedShortcut(nn.Module):
+    """Every ``strides``-th pixel, between channels of zeros (He et al. 2015, option A)."""
+
+    def __init__(self, strides: Pair, channels_before: int, channels_after: int) -> None:
+        super().__init__()
+        self.strides = strides
+        self.channels = (channels_before, channels_after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, in, height, width) → (batch, out, height', width')."""
+        x = subsample(x, self.strides)
+        return F.pad(x, (0, 0, 0, 0, *self.channels))
