@@ -68,6 +68,7 @@ def prepare(job: Job, data: Data) -> Callable[[Stopwatch], Callable[[], NDArray[
         label_smoothing=0.0,
         shift=0,
         flip=False,
+        prune_easy=0.0,
     )
 
     def training(watch: Stopwatch) -> Callable[[], NDArray[np.int64]]:

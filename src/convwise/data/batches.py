@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -47,6 +48,20 @@ def to_input(pixels: NDArray[np.uint8], image_format: ImageFormat) -> torch.Tens
     return values.permute(0, 3, 1, 2)
 
 
+class Batch(NamedTuple):
+    """Pictures that are trained on together.
+
+    Args:
+        inputs: what :func:`to_input` returns, (batch, channels, height, width).
+        labels: int64, (batch,).
+        positions: of the pictures in their store, int64, (batch,).
+    """
+
+    inputs: torch.Tensor
+    labels: torch.Tensor
+    positions: NDArray[np.int64]
+
+
 class Batches:
     """Shuffled training batches of a store, the same ones for the same seed and epoch.
 
@@ -64,7 +79,7 @@ class Batches:
 
     Example:
         >>> store = PixelStore(np.zeros((5, 4, 4, 1), np.uint8), np.arange(5), tuple("abcde"))
-        >>> [len(labels) for _, labels in Batches(store, ImageFormat(4, 4, 1), 2).epoch(1)]
+        >>> [len(labels) for _, labels, _ in Batches(store, ImageFormat(4, 4, 1), 2).epoch(1)]
         [2, 2]
     """
 
@@ -89,21 +104,29 @@ class Batches:
         self.drop_last = drop_last
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.store), self.batch_size)
-        return whole + bool(rest and not self.drop_last)
+        return self.steps(len(self.store))
+
+    def steps(self, pictures: int) -> int:
+        """Return how many batches so many of the pictures give; few give one small batch."""
+        whole, rest = divmod(pictures, self.batch_size)
+        return max(whole + bool(rest and not self.drop_last), 1)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the positions of all pictures in this epoch's order, (n,)."""
         positions = np.arange(len(self.store), dtype=np.int64)
         return np.argsort(draws("shuffle", self.seed, epoch, counters=positions), kind="stable")
 
-    def epoch(self, number: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield (inputs, labels) of one epoch.
+    def epoch(self, number: int, kept: NDArray[np.bool_] | None = None) -> Iterator[Batch]:
+        """Yield the batches of one epoch.
 
-        Inputs are what :func:`to_input` returns, labels are int64 of shape (batch,).
+        Args:
+            number: of the epoch.
+            kept: whether each picture takes part, (n,); None stands for all of them.
         """
         order = self.order(number)
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
+        if kept is not None:
+            order = order[kept[order]]
+        for start in range(0, self.steps(len(order)) * self.batch_size, self.batch_size):
             chosen = order[start : start + self.batch_size]
             pixels = self.store.pixels[chosen]
             if self.augmentation is not None:
@@ -111,4 +134,4 @@ class Batches:
                     pixels, chosen, self.seed, number, pad_value=self.image_format.pad_value
                 )
             labels = torch.from_numpy(self.store.labels[chosen])
-            yield to_input(pixels, self.image_format), labels
+            yield Batch(to_input(pixels, self.image_format), labels, chosen)

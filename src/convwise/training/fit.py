@@ -25,6 +25,7 @@ from convwise.training.loop import Ending, TrainingLoop
 from convwise.training.optimizer import make_optimizer, resolve_optimizer
 from convwise.training.precision import Race, race, time_trial
 from convwise.training.progress import EpochRecord, Watcher
+from convwise.training.pruning import Pruning
 from convwise.training.recipe import Recipe
 from convwise.training.schedule import Progress
 
@@ -115,12 +116,13 @@ def fit_model(
     with StopOnInterrupt(
         lambda: watcher.message("stopping after this step; Ctrl-C again to stop at once")
     ) as interrupt:
-        progress = Progress(epochs * len(batches) if epochs else None, recipe.time_limit)
+        progress = Progress(epochs, recipe.time_limit)
         progress.reserve(_expected_validation_seconds(result, len(validation)))
         loop = TrainingLoop(
             network=network,
             optimizer=make_optimizer(network, plan, recipe),
             batches=batches,
+            pruning=Pruning(len(train), recipe.prune_easy, seed),
             recipe=recipe,
             precision=result.chosen,
             progress=progress,

@@ -12,17 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.optim import Optimizer
 
-from convwise.data.batches import Batches
+from convwise.data.batches import Batch, Batches
 from convwise.errors import TrainingError
 from convwise.model.modules import BatchNorm
 from convwise.training.optimizer import set_learning_rate
 from convwise.training.precision import Precision, computing_in
 from convwise.training.progress import EpochRecord, Watcher
+from convwise.training.pruning import Pruning
 from convwise.training.recipe import Recipe
 from convwise.training.schedule import Progress, one_cycle
 
@@ -37,6 +39,7 @@ class TrainingLoop:
         network: trained in place.
         optimizer: of the network's weights.
         batches: the training images.
+        pruning: which of them an epoch leaves out.
         recipe: learning rate, smoothing and the rest.
         precision: what the forward and backward passes compute in.
         progress: counts steps and seconds.
@@ -50,6 +53,7 @@ class TrainingLoop:
     network: nn.Module
     optimizer: Optimizer
     batches: Batches
+    pruning: Pruning
     recipe: Recipe
     precision: Precision
     progress: Progress
@@ -73,25 +77,29 @@ class TrainingLoop:
             self._epoch(epoch)
         if self.stop_requested():
             return "interrupted"
-        steps = self.progress.total_steps
-        return "finished" if steps and self.progress.step >= steps else "time limit"
+        epochs = self.progress.epochs
+        return "finished" if epochs and self.progress.epochs_done >= epochs else "time limit"
 
     def _epoch(self, epoch: int) -> None:
-        losses, right, images, rate = 0.0, 0, 0, 0.0
+        weights = self.pruning.weights(epoch, self.progress.share)
+        steps = self.batches.steps(int(np.count_nonzero(weights)))
+        sums, images, rate = _Sums(), 0, 0.0
         start = time.perf_counter()
-        for number, (pixels, labels) in enumerate(self.batches.epoch(epoch), start=1):
+        for number, batch in enumerate(self.batches.epoch(epoch, weights > 0), start=1):
             share = self.progress.share
             rate = self.recipe.peak_learning_rate * one_cycle(share, self.recipe.warmup)
             set_learning_rate(self.optimizer, rate)
             self._warm_up_statistics()
-            loss, hits = self._step(pixels, labels, where=f"epoch {epoch}, step {number}")
-            losses, right, images = losses + loss * len(labels), right + hits, images + len(labels)
+            weight = torch.from_numpy(weights[batch.positions])
+            sums.add(*self._step(batch, weight, where=f"epoch {epoch}, step {number}"))
+            images += len(batch.labels)
             self.progress.step += 1
+            self.progress.epochs_done = epoch - 1 + number / steps
             speed = images / (time.perf_counter() - start)
-            self.watcher.step(epoch, number, self.progress.share, losses / images, speed)
+            self.watcher.step(epoch, number, self.progress.share, sums.mean_loss, speed)
             if self.progress.share >= 1.0 or self.stop_requested():
                 break
-        self._finish_epoch(epoch, losses / images, right / images, rate, speed)
+        self._finish_epoch(epoch, sums.mean_loss, sums.accuracy, rate, speed)
 
     def _warm_up_statistics(self) -> None:
         """Let the moving statistics of normalisation follow fast at first.
@@ -104,17 +112,26 @@ class TrainingLoop:
             if isinstance(module, BatchNorm):
                 module.momentum_limit = (1 + step) / (10 + step)
 
-    def _step(self, pixels: torch.Tensor, labels: torch.Tensor, where: str) -> tuple[float, int]:
+    def _step(self, batch: Batch, weight: torch.Tensor, where: str) -> tuple[float, float, float]:
+        """Update the weights; return the sums of losses, of right answers and of weights."""
         self.optimizer.zero_grad(set_to_none=True)
         with computing_in(self.precision):
-            logits = self.network(pixels)
-        logits = logits.float()
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+            logits = self.network(batch.inputs)
+        losses = F.cross_entropy(
+            logits.float(),
+            batch.labels,
+            reduction="none",
+            label_smoothing=self.recipe.label_smoothing,
+        )
+        # Divided by the number of images, not by their weights: so the step stays unbiased.
+        loss = (losses * weight).mean()
         value = loss.item()
         _require_finite(value, where, self.recipe)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        return value, int((logits.detach().argmax(dim=1) == labels).sum())
+        self.pruning.learn(batch.positions, losses.detach().double().numpy())
+        right = weight[logits.detach().argmax(dim=1) == batch.labels].sum().item()
+        return value * len(batch.labels), right, weight.sum().item()
 
     def _finish_epoch(
         self, epoch: int, loss: float, accuracy: float, rate: float, speed: float
@@ -137,6 +154,30 @@ class TrainingLoop:
         self.history.append(record)
         self.on_epoch_end(self, record)
         self.watcher.epoch(record)
+
+
+@dataclass
+class _Sums:
+    """Weighted sums over an epoch, so that images left out are stood for by others."""
+
+    loss: float = 0.0
+    right: float = 0.0
+    weight: float = 0.0
+
+    def add(self, loss: float, right: float, weight: float) -> None:
+        self.loss, self.right, self.weight = (
+            self.loss + loss,
+            self.right + right,
+            self.weight + weight,
+        )
+
+    @property
+    def mean_loss(self) -> float:
+        return self.loss / self.weight
+
+    @property
+    def accuracy(self) -> float:
+        return self.right / self.weight
 
 
 def _require_finite(loss: float, where: str, recipe: Recipe) -> None:

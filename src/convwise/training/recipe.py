@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from convwise.errors import OptionError, did_you_mean
 
-SAMPLES_FOR_AUTO_EPOCHS = 440_000
-MIN_AUTO_EPOCHS = 8
+SAMPLES_FOR_AUTO_EPOCHS = 660_000
+MIN_AUTO_EPOCHS = 12
 MAX_AUTO_EPOCHS = 60
 EPOCHS_FOR_SHIFT = 15
 _DURATIONS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -21,8 +21,8 @@ class Recipe(BaseModel):
     """How a network is trained.
 
     Args:
-        epochs: passes over the training images; None chooses between 8 and 60 so that about
-            440,000 images are seen (see :meth:`epochs_for`).
+        epochs: passes over the training images; None chooses between 12 and 60 so that about
+            660,000 images are seen (see :meth:`epochs_for`).
         time_limit: seconds that training may take, validation between epochs included; the
             learning rate then ends when the time does. With ``epochs`` too, the earlier one ends.
         batch_size: images in a step.
@@ -37,6 +37,8 @@ class Recipe(BaseModel):
         shift: training images move by up to so many pixels, each way; None takes 1 for trainings
             of at least 15 epochs and 0 for shorter ones, which have no time to learn it.
         flip: training images are mirrored left to right, one in two.
+        prune_easy: share of the easy images that an epoch leaves out, in turns, with the others
+            counted for them (:class:`convwise.training.pruning.Pruning`); 0 leaves out none.
 
     Example:
         >>> Recipe(epochs=3).epochs_for(54_000)
@@ -56,6 +58,7 @@ class Recipe(BaseModel):
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     shift: int | None = Field(None, ge=0, le=64)
     flip: bool = True
+    prune_easy: float = Field(0.5, ge=0, le=0.9)
 
     def epochs_for(self, images: int) -> int | None:
         """Return the number of epochs for a training split, or None where only the clock counts."""

@@ -29,18 +29,22 @@ def one_cycle(progress: float, warmup: float) -> float:
 
 @dataclass
 class Progress:
-    """How much of a training is done: by steps, by the clock, or by whichever is further.
+    """How much of a training is done: by epochs, by the clock, or by whichever is further.
 
     Args:
-        total_steps: steps in all, or None where only the clock counts.
-        time_limit: seconds in all, or None where only steps count.
+        epochs: in all, or None where only the clock counts.
+        time_limit: seconds in all, or None where only epochs count.
         clock: gives seconds; replaced in tests.
+        step: steps taken.
+        epochs_done: with the share of the present one.
+        seconds_before: spent before this process took over.
     """
 
-    total_steps: int | None
+    epochs: int | None
     time_limit: float | None
     clock: Callable[[], float] = time.perf_counter
     step: int = 0
+    epochs_done: float = 0.0
     seconds_before: float = 0.0
 
     def __post_init__(self) -> None:
@@ -59,9 +63,9 @@ class Progress:
     @property
     def share(self) -> float:
         """Share of the training that is done, 0…1."""
-        by_steps = self.step / self.total_steps if self.total_steps else 0.0
+        by_epochs = self.epochs_done / self.epochs if self.epochs else 0.0
         by_time = 0.0
         if self.time_limit:
             available = max(self.time_limit - self._reserve, 1e-9)
             by_time = self.seconds / available
-        return min(1.0, max(by_steps, by_time))
+        return min(1.0, max(by_epochs, by_time))

@@ -47,11 +47,11 @@ def test_an_epoch_holds_each_picture_at_most_once(drop_last: bool, sizes: list[i
     batches = Batches(store, FORMAT, 4, seed=3, drop_last=drop_last)
     found = list(batches.epoch(1))
     assert len(batches) == len(found)
-    assert [len(labels) for _, labels in found] == sizes
-    labels = torch.cat([labels for _, labels in found])
+    assert [len(labels) for _, labels, _ in found] == sizes
+    labels = torch.cat([labels for _, labels, _ in found])
     assert labels.dtype == torch.int64
     assert len(set(labels.tolist())) == sum(sizes)
-    inputs = torch.cat([inputs for inputs, _ in found])
+    inputs = torch.cat([batch.inputs for batch in found])
     assert torch.equal(inputs, to_input(store.pixels[labels.numpy()], FORMAT))
 
 
@@ -69,15 +69,15 @@ def test_order_depends_on_seed_and_epoch_only() -> None:
 def test_an_epoch_needs_no_earlier_epoch() -> None:
     batches = Batches(make(20), FORMAT, 8, augmentation=Augmentation(1))
     list(batches.epoch(1))
-    second = [inputs for inputs, _ in batches.epoch(2)]
+    second = [batch.inputs for batch in batches.epoch(2)]
     fresh = Batches(make(20), FORMAT, 8, augmentation=Augmentation(1))
-    assert all(torch.equal(a, b) for a, (b, _) in zip(second, fresh.epoch(2), strict=True))
+    assert all(torch.equal(a, b) for a, (b, _, _) in zip(second, fresh.epoch(2), strict=True))
 
 
 def test_augmentation_fills_with_the_formats_pad_value() -> None:
     store = make(16)
     batches = Batches(store, FORMAT, 16, augmentation=Augmentation(shift=4, flip=False))
-    inputs, labels = next(batches.epoch(1))
+    inputs, labels, _ = next(batches.epoch(1))
     changed = Augmentation(4, False).apply(
         store.pixels[labels.numpy()], labels.numpy(), 0, 1, pad_value=7
     )
@@ -85,7 +85,7 @@ def test_augmentation_fills_with_the_formats_pad_value() -> None:
 
 
 def test_a_small_store_gives_one_batch_of_all() -> None:
-    assert [len(labels) for _, labels in Batches(make(3), FORMAT, 128).epoch(1)] == [3]
+    assert [len(labels) for _, labels, _ in Batches(make(3), FORMAT, 128).epoch(1)] == [3]
 
 
 def test_impossible_batches_are_refused() -> None:

@@ -14,6 +14,7 @@ from convwise.model.build import build
 from convwise.training.loop import TrainingLoop
 from convwise.training.optimizer import make_optimizer
 from convwise.training.progress import Watcher
+from convwise.training.pruning import Pruning
 from convwise.training.recipe import Recipe
 from convwise.training.schedule import Progress
 
@@ -36,6 +37,7 @@ def make_loop(
     watcher: Watcher | None = None,
     **settings: Any,
 ) -> TrainingLoop:
+    settings = {"prune_easy": 0.0} | settings
     recipe = Recipe(optimizer="sgd", batch_size=10, epochs=epochs, **settings)
     network_plan = plan("conv 4 3 same norm relu | flatten | dense classes", "8x8x1", 3)
     network = build(network_plan)
@@ -44,9 +46,10 @@ def make_loop(
         network=network,
         optimizer=make_optimizer(network, network_plan, recipe),
         batches=batches,
+        pruning=Pruning(30, recipe.prune_easy, seed=0),
         recipe=recipe,
         precision="fp32",
-        progress=Progress(epochs * 3 if epochs else None, time_limit, clock or Clock()),
+        progress=Progress(epochs, time_limit, clock or Clock()),
         validate=validate,
         on_epoch_end=lambda loop, record: None,
         stop_requested=stop,
@@ -61,6 +64,23 @@ def test_a_loop_takes_all_its_steps(decoded: Decoded) -> None:
     assert [record.epoch for record in loop.history] == [1, 2]
     assert loop.history[-1].validation_accuracy == 0.5
     assert 0 < loop.history[0].learning_rate <= 0.1
+
+
+def test_easy_images_make_a_later_epoch_shorter(decoded: Decoded) -> None:
+    steps: list[tuple[int, int]] = []
+
+    class Counting(Watcher):
+        def step(self, epoch: int, step: int, *rest: float) -> None:
+            steps.append((epoch, step))
+
+    loop = make_loop(decoded, epochs=10, prune_easy=0.75, watcher=Counting())
+    assert loop.run() == "finished"
+    per_epoch = [max(step for epoch, step in steps if epoch == number) for number in range(1, 11)]
+    assert per_epoch[0] == 3
+    assert min(per_epoch[1:8]) < 3
+    assert per_epoch[-1] == 3
+    assert loop.progress.epochs_done == 10
+    assert loop.progress.step == len(steps)
 
 
 def test_a_clock_ends_a_loop_within_an_epoch(decoded: Decoded) -> None:

@@ -67,7 +67,7 @@ def test_what_is_asked_wins_over_the_optimizers_default() -> None:
 
 def test_the_number_of_epochs_follows_from_the_number_of_images() -> None:
     recipe = Recipe()
-    assert [recipe.epochs_for(images) for images in (10, 20_000, 10**6)] == [60, 22, 8]
+    assert [recipe.epochs_for(images) for images in (10, 20_000, 10**6)] == [60, 33, 12]
     assert Recipe(epochs=3).epochs_for(10) == 3
     assert Recipe(time_limit=60).epochs_for(10) is None
     assert Recipe(time_limit=60, epochs=2).epochs_for(10) == 2

@@ -32,21 +32,21 @@ def test_rates_never_leave_their_range() -> None:
     assert one_cycle(2.0, 0.2) == 0.0
 
 
-def test_progress_by_steps_ignores_the_clock() -> None:
+def test_progress_by_epochs_ignores_the_clock() -> None:
     clock = Clock()
     progress = Progress(10, None, clock)
     clock.now += 1e6
     assert progress.share == 0.0
-    progress.step = 5
+    progress.epochs_done = 5
     assert progress.share == 0.5
-    progress.step = 12
+    progress.epochs_done = 12
     assert progress.share == 1.0
 
 
-def test_progress_by_the_clock_ignores_steps() -> None:
+def test_progress_by_the_clock_ignores_epochs() -> None:
     clock = Clock()
     progress = Progress(None, 60.0, clock)
-    progress.step = 10**6
+    progress.epochs_done = 10**6
     assert progress.share == 0.0
     clock.now += 15
     assert progress.share == 0.25
@@ -58,7 +58,7 @@ def test_progress_by_the_clock_ignores_steps() -> None:
 def test_of_both_the_further_one_counts() -> None:
     clock = Clock()
     progress = Progress(10, 100.0, clock)
-    progress.step, clock.now = 3, clock.now + 20
+    progress.epochs_done, clock.now = 3, clock.now + 20
     assert progress.share == pytest.approx(0.3)
     clock.now += 50
     assert progress.share == pytest.approx(0.7)

@@ -25,7 +25,7 @@ from convwise.training.run import Run
 from convwise.training.train import train
 
 NETWORK = "conv 4 3 same norm relu | maxpool 2 | dropout 0.2 | flatten | dense classes"
-RECIPE = Recipe(epochs=2, batch_size=10)
+RECIPE = Recipe(epochs=2, batch_size=10, prune_easy=0)
 FILES = {
     "SHA256SUMS",
     "audit.json",
@@ -72,7 +72,7 @@ def test_run_json_tells_what_was_asked_and_what_came_of_it(run: Run, decoded: De
         *("data", "seed", "threads", "precision", "versions", "machine", "result"),
     }
     assert (facts["status"], facts["command"]) == ("finished", "convwise train bars/")
-    assert facts["asked"] == {"epochs": 2, "batch_size": 10}
+    assert facts["asked"] == {"epochs": 2, "batch_size": 10, "prune_easy": 0.0}
     assert facts["recipe"].keys() == Recipe.model_fields.keys()
     assert facts["recipe"]["optimizer"] != "auto"
     assert None not in (facts["recipe"]["learning_rate"], facts["recipe"]["weight_decay"])
