@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 from convwise.design.arguments import Choice, about
 from convwise.design.block import Block, LayersArgument, chain_strides, padded
 from convwise.design.conv import Conv2D
+from convwise.design.counting import PathCounts
 from convwise.design.layer import Layer, Replacement, Shape, View, Weight, Window, show
 from convwise.design.normalization import BatchNormalization
 from convwise.errors import DesignError
@@ -26,7 +27,8 @@ class Residual(Block):
     Args:
         layers: the chain.
         shortcut: what the shortcut does where shapes differ. ``"projection"``: a 1×1 convolution
-            without bias, with the chain's strides, and a BatchNormalization (option B).
+            without bias, with the chain's strides, and a BatchNormalization with the momentum and
+            epsilon of the chain's last one (option B).
             ``"identity"``: every stride-th value, and channels of zeros added evenly before and
             after (option A; the odd one after). Where shapes agree it is the input itself.
 
@@ -101,7 +103,9 @@ class Residual(Block):
         if self.shortcut == "identity" or output == input_shape:
             return None
         convolution = Conv2D(output[2], 1, self.total_strides(), use_bias=False)
-        return convolution, BatchNormalization()
+        norms = [layer for layer in self.layers if isinstance(layer, BatchNormalization)]
+        norm = replace(norms[-1], center=True, scale=True) if norms else BatchNormalization()
+        return convolution, norm
 
     def weights(self, input_shape: Shape) -> tuple[Weight, ...]:
         """Return the projection's tensors, each name with ``projection.`` before it."""
@@ -135,6 +139,25 @@ class Residual(Block):
         if self.output_shape(input_shape) != input_shape:
             view = view.through(Window((1, 1), self.total_strides()), input_shape)
         return chain.plus(view)
+
+    def spread(
+        self, counts: PathCounts, input_shape: Shape, branches: Sequence[PathCounts] = ()
+    ) -> PathCounts:
+        """Return the sum of both ways' counts."""
+        (chain,) = branches
+        if self.output_shape(input_shape) != input_shape:
+            counts = Window((1, 1), self.total_strides()).spread(counts, input_shape)
+        return chain.plus(counts)
+
+    def values_kept(self, input_shape: Shape) -> int:
+        """Return the sum, and what the projection's convolution and normalisation leave."""
+        values = prod(self.output_shape(input_shape))
+        return values * 3 if self.projection(input_shape) else values
+
+    def values_made(self, input_shape: Shape) -> int:
+        """Return the sum, and the shortcut's end where it is a map of its own."""
+        output = self.output_shape(input_shape)
+        return prod(output) if output == input_shape else 2 * prod(output)
 
     def resolve(self, classes: int) -> Residual:
         """Return the block with its layers resolved."""

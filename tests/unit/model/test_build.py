@@ -16,7 +16,9 @@ from convwise.model.modules import Apply, Convolution, MaxPool
 from convwise.model.weights import declared_weights
 
 
-@pytest.fixture(scope="module", params=zoo.names())
+@pytest.fixture(
+    scope="module", params=[name for name in zoo.names() if zoo.entry(name).image[0] <= 32]
+)
 def zoo_network(request: pytest.FixtureRequest) -> ConvNet:
     return build(plan(request.param, zoo.entry(request.param).image, 10))
 

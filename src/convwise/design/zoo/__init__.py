@@ -1,26 +1,52 @@
-"""Networks that convwise knows by name, one file each."""
+"""Networks that convwise knows by name, a file for each family."""
 
 from __future__ import annotations
 
 from convwise.design.network import Network
-from convwise.design.zoo import dense, fast, keras_convnet, lenet, resnet20, vgg_small
+from convwise.design.zoo import (
+    alexnet,
+    dense,
+    efficientnet,
+    fast,
+    keras_convnet,
+    lenet,
+    mobilenet,
+    resnet,
+    resnet_small,
+    springenberg,
+    vgg,
+)
 from convwise.design.zoo.entry import ZooEntry
 from convwise.errors import OptionError, did_you_mean
 
 __all__ = ["ZooEntry", "entry", "names", "network"]
 
-_ENTRIES: dict[str, ZooEntry] = {
-    module.ENTRY.name: module.ENTRY
-    for module in (fast, keras_convnet, lenet, vgg_small, resnet20, dense)
-}
+_SMALL = (
+    fast.ENTRY,
+    keras_convnet.ENTRY,
+    *lenet.ENTRIES,
+    alexnet.SMALL,
+    *springenberg.ENTRIES,
+    vgg.SMALL,
+    *resnet_small.ENTRIES,
+    dense.ENTRY,
+)
+_LARGE = (
+    alexnet.ENTRY,
+    *vgg.ENTRIES,
+    *resnet.ENTRIES,
+    mobilenet.ENTRY,
+    efficientnet.ENTRY,
+)
+_ENTRIES: dict[str, ZooEntry] = {entry.name: entry for entry in (*_SMALL, *_LARGE)}
 
 
 def names() -> tuple[str, ...]:
-    """Return the names, the one to start with first.
+    """Return the names: the one to start with first, those for small images before the large.
 
     Example:
-        >>> names()
-        ('fast', 'keras-convnet', 'lenet', 'vgg-small', 'resnet20', 'dense')
+        >>> names()[:4], names()[-2:]
+        (('fast', 'keras-convnet', 'lenet', 'lenet-5'), ('mobilenetv2', 'efficientnet-lite0'))
     """
     return tuple(_ENTRIES)
 

@@ -18,8 +18,15 @@ class ZooEntry:
         year: of its publication.
         paper: where it was published, or None where it is our own.
         image: (height, width, channels) that ``params`` is counted at.
-        params: weights at ``image`` and 10 classes; None where they depend on later tuning.
+        params: weights that training changes, at ``image`` and ``classes``; the running averages
+            of normalisation come on top. None where they depend on later tuning.
         text: the network in convwise's notation.
+        classes: how many it was published for.
+
+    Example:
+        >>> from convwise.design import zoo
+        >>> zoo.entry("resnet50").classes, zoo.entry("resnet50").image
+        (1000, (224, 224, 3))
     """
 
     name: str
@@ -29,8 +36,9 @@ class ZooEntry:
     image: tuple[int, int, int]
     params: int | None
     text: str
+    classes: int = 10
 
     @cached_property
     def network(self) -> Network:
-        """The network itself."""
+        """The network itself; its text is read when it is first asked for."""
         return Network.from_text(self.text)
