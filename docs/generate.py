@@ -19,6 +19,8 @@ from convwise.training.recipe import Recipe
 REFERENCE = Path(__file__).with_name("reference")
 HEAD = "<!-- Written by docs/generate.py; run `make docs` after a change. -->\n\n"
 
+MOST_ROWS = 40
+
 
 def commands_page() -> str:
     """Return the help of every command, as it reads at 80 columns."""
@@ -29,14 +31,27 @@ def commands_page() -> str:
 
 
 def networks_page() -> str:
-    """Return the table of every network of the zoo, at its usual image size and 10 classes."""
-    parts = [HEAD, "# Networks\n\nEach at its usual image size and 10 classes.\n"]
+    """Return every network of the zoo, at its usual image size and number of classes.
+
+    The table of a network of many layers is left to ``convwise design``.
+    """
+    parts = [HEAD, "# Networks\n\nEach at its usual image size and number of classes.\n"]
     for name in zoo.names():
         entry = zoo.entry(name)
         side = "×".join(map(str, entry.image))
         source = f" Source: {entry.paper}" if entry.paper else ""
-        parts.append(f"\n## {name}\n\n{entry.title} ({entry.year}; {side}).{source}\n\n")
-        parts.append(_fenced(entry.text) + "\n" + _fenced(render(plan(name, entry.image, 10))))
+        parts.append(
+            f"\n## {name}\n\n{entry.title} ({entry.year}; {side}, {entry.classes:,} classes)."
+            f"{source}\n\n"
+        )
+        planned = plan(name, entry.image, entry.classes)
+        if len(planned.rows) <= MOST_ROWS:
+            parts.append(_fenced(entry.text) + "\n" + _fenced(render(planned)))
+        else:
+            parts.append(
+                f"{len(planned.rows)} layers, {planned.trainable_params:,} trained weights, "
+                f"{planned.total_flops:,} FLOPs; `convwise design {name}` shows them.\n"
+            )
     return "".join(parts)
 
 

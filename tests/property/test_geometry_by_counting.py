@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convwise.design import (
+    Add,
+    Concatenate,
     Conv2D,
+    Dense,
+    GlobalAveragePooling2D,
     Layer,
     MaxPooling2D,
     Network,
@@ -17,6 +21,7 @@ from convwise.design import (
     ZeroPadding2D,
     plan,
 )
+from convwise.design.border import border_coverage_map
 from convwise.design.layer import Window
 from convwise.geometry import Padding, ReceptiveField, output_size, same_padding
 
@@ -117,6 +122,8 @@ def count_paths(layers: tuple[Layer, ...], counts: NDArray[np.object_]) -> NDArr
             strides = layer.total_strides()
             short = counts if chain.shape == counts.shape else counts[:: strides[0], :: strides[1]]
             counts = chain + short
+        elif isinstance(layer, Add | Concatenate):
+            counts = sum(count_paths(chain, counts) for chain in layer.chains)
         elif isinstance(layer, ZeroPadding2D):
             counts = np.pad(counts, layer.border)
         else:
@@ -156,12 +163,28 @@ residuals = st.recursive(
     max_leaves=4,
 )
 
+plain = st.builds(Conv2D, st.just(2), st.integers(1, 5), padding=st.just("same"))
+meetings = st.recursive(
+    plain,
+    lambda inner: st.builds(
+        lambda kind, chains: kind(chains),
+        st.sampled_from([Add, Concatenate]),
+        st.lists(st.lists(inner, min_size=1, max_size=2).map(tuple), min_size=2, max_size=3).map(
+            tuple
+        ),
+    ),
+    max_leaves=5,
+)
+# An empty chain hands on the map itself, whose channels Add could not join to others.
+skips = st.builds(lambda layer: Concatenate(((), (layer,))), plain)
+layers_of_all_kinds = st.one_of(convolutions, dilated, pools, pads, residuals, meetings, skips)
+
 
 @settings(max_examples=80, deadline=None)
 @given(
     st.integers(4, 11),
     st.integers(4, 11),
-    st.lists(st.one_of(convolutions, dilated, pools, pads, residuals), min_size=1, max_size=4),
+    st.lists(layers_of_all_kinds, min_size=1, max_size=4),
 )
 def test_border_coverage_counts_the_paths_of_a_corner_and_of_the_centre(
     height: int, width: int, layers: list[Layer]
@@ -188,3 +211,30 @@ def coverages(
             break
         found.append((place, row.border_coverage))
     return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(3, 7), st.integers(3, 7), st.lists(layers_of_all_kinds, min_size=1, max_size=4))
+def test_the_border_coverage_map_counts_the_paths_of_each_pixel(
+    height: int, width: int, layers: list[Layer]
+) -> None:
+    ended = Network((*layers, GlobalAveragePooling2D(), Dense("classes")))
+    made = plan(ended, (height, width, 1), 10)
+    if made.problem:
+        return
+    paths = np.zeros((height, width), dtype=object)
+    for pixel in product(range(height), range(width)):
+        alone = np.zeros((height, width), dtype=object)
+        alone[pixel] = 1
+        paths[pixel] = count_paths(tuple(layers), alone).sum()
+    found = border_coverage_map(made)
+    largest = paths.max()
+    expected = (paths / largest if largest else paths).astype(float)
+    # Counts below 2**53 are whole in a float, so nothing is lost.
+    np.testing.assert_array_equal(found, expected)
+    ratio = made.extractor[-1].border_coverage
+    centre = found[height // 2, width // 2]
+    if centre:
+        assert ratio == pytest.approx(found[0, 0] / centre, rel=1e-12)
+    else:
+        assert ratio is None

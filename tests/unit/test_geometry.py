@@ -1,17 +1,12 @@
 import pytest
 
 from convwise.geometry import (
-    Coverage,
     ReceptiveField,
     Slide,
     output_size,
     same_padding,
     window_span,
 )
-
-
-def valid(size: int, kernel: int, stride: int = 1) -> Slide:
-    return Slide(kernel, stride, 0, output_size(size, kernel, stride))
 
 
 def test_same_padding_puts_the_odd_pixel_after() -> None:
@@ -64,36 +59,15 @@ def test_union_of_fields_reaches_over_both() -> None:
     assert ReceptiveField().union(wide) == wide
 
 
-def test_a_valid_3x3_window_covers_the_corner_once_and_the_centre_nine_times() -> None:
-    coverage = Coverage.of_image(28, 28).through(valid(28, 3), valid(28, 3))
-    assert coverage is not None
-    assert coverage.ratio == pytest.approx(1 / 9)
+def test_the_centre_of_a_field_is_its_middle_pixel_or_between_two() -> None:
+    assert ReceptiveField().through(kernel=3).centre == 1
+    assert ReceptiveField().through(kernel=3, before=1).centre == 0
+    assert ReceptiveField().through(kernel=2, stride=2).centre == 0.5
 
 
-def test_same_padding_covers_the_corner_four_times() -> None:
-    slide = Slide(kernel=3, stride=1, before=1, outputs=28)
-    coverage = Coverage.of_image(28, 28).through(slide, slide)
-    assert coverage is not None
-    assert coverage.ratio == pytest.approx(4 / 9)
-
-
-def test_coverage_is_none_where_the_centre_takes_part_in_no_window() -> None:
-    coverage = Coverage.of_image(3, 3).through(valid(3, 1, 2), valid(3, 1, 2))
-    assert coverage is not None
-    assert coverage.ratio is None
-
-
-def test_coverage_of_a_thousand_layers_does_not_overflow() -> None:
-    slide = Slide(kernel=3, stride=1, before=1, outputs=16)
-    coverage: Coverage | None = Coverage.of_image(16, 16)
-    for _ in range(1000):
-        assert coverage is not None
-        coverage = coverage.through(slide, slide)
-    assert coverage is not None
-    assert coverage.ratio is not None
-    assert 0 < coverage.ratio < 0.1
-
-
-def test_coverage_stops_at_its_budget_instead_of_working_for_minutes() -> None:
-    slide = Slide(kernel=9_999, stride=1, before=4_999, outputs=16_384)
-    assert Coverage.of_image(16_384, 16_384).through(slide, slide) is None
+def test_a_slide_spans_its_gaps_and_keeps_places_only_where_it_changes_nothing() -> None:
+    assert Slide(kernel=3, stride=1, before=4, outputs=9, dilation=4).span == 9
+    assert Slide(kernel=1, stride=1, before=0, outputs=9).keeps(9)
+    assert not Slide(kernel=1, stride=1, before=0, outputs=9).keeps(10)
+    assert not Slide(kernel=1, stride=2, before=0, outputs=5).keeps(5)
+    assert not Slide(kernel=3, stride=1, before=1, outputs=9).keeps(9)

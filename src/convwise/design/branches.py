@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from convwise.design.arguments import Argument, about
 from convwise.design.block import Block, chain_strides, check_layers, padded
+from convwise.design.counting import PathCounts
 from convwise.design.layer import Layer, Replacement, Shape, View, show
 from convwise.errors import DesignError
 
@@ -92,6 +93,12 @@ class _Meeting(Block):
         if len(seen) < len(branches) or len(strides) > 1:
             return None
         return reduce(View.plus, seen)
+
+    def spread(
+        self, counts: PathCounts, input_shape: Shape, branches: Sequence[PathCounts] = ()
+    ) -> PathCounts:
+        """Return the sum of all chains' counts."""
+        return reduce(PathCounts.plus, branches)
 
     def resolve(self, classes: int) -> Layer:
         """Return the block with its layers resolved."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from math import prod
 from typing import ClassVar, cast
 
@@ -44,11 +45,17 @@ class Convolution(Layer):
 
     def window(self) -> Window:
         """Return the window that each filter slides."""
-        kernel, strides, dilation = (
-            cast(tuple[int, int], size)
-            for size in (self.kernel_size, self.strides, self.dilation_rate)
+        return self._window
+
+    @cached_property
+    def _window(self) -> Window:
+        # Asked for several times a row, and repeated layers are one object.
+        return Window(
+            cast(tuple[int, int], self.kernel_size),
+            cast(tuple[int, int], self.strides),
+            self.padding,
+            cast(tuple[int, int], self.dilation_rate),
         )
-        return Window(kernel, strides, self.padding, dilation)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (rows, columns, channels)."""

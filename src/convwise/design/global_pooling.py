@@ -55,3 +55,4 @@ class GlobalMaxPooling2D(_GlobalPooling):
     """
 
     word: ClassVar[str] = "global_maxpool"
+    is_linear: ClassVar[bool] = False

@@ -14,6 +14,7 @@ from math import prod
 from typing import Any, ClassVar
 
 from convwise.design.arguments import Argument
+from convwise.design.counting import PathCounts
 from convwise.design.window import Shape, Size, View, Window, show
 from convwise.errors import DesignError
 
@@ -56,6 +57,8 @@ class Layer(ABC):
     """What the notation calls it."""
     takes_norm: ClassVar[bool] = False
     """``norm`` on its line of the notation adds a BatchNormalization behind it."""
+    is_linear: ClassVar[bool] = True
+    """Once trained it computes weighted sums, its own activation aside."""
 
     def __post_init__(self) -> None:
         for item, argument in arguments(type(self)):
@@ -117,6 +120,27 @@ class Layer(ABC):
         """
         window = self.window()
         return view.through(window, input_shape) if view and window else view
+
+    def spread(
+        self, counts: PathCounts, input_shape: Shape, branches: Sequence[PathCounts] = ()
+    ) -> PathCounts:
+        """Return in how many windows each place of the input takes part: :meth:`view` backward.
+
+        Args:
+            counts: in how many later windows each place of the output takes part.
+            input_shape: (height, width, channels).
+            branches: counts at the starts of the layer's own branches.
+        """
+        window = self.window()
+        return window.spread(counts, input_shape) if window else counts
+
+    def values_kept(self, input_shape: Shape) -> int:
+        """Return how many values of one image training keeps for the backward pass."""
+        return prod(self.output_shape(input_shape))
+
+    def values_made(self, input_shape: Shape) -> int:
+        """Return how many values of one image the layer itself has made at once, at the most."""
+        return prod(self.output_shape(input_shape))
 
     def resolve(self, classes: int) -> Layer:
         """Return the layer with ``"classes"`` replaced by their number."""

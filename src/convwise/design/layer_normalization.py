@@ -32,6 +32,7 @@ class LayerNormalization(Layer):
 
     stem: ClassVar[str] = "layernorm"
     word: ClassVar[str] = "layernorm"
+    is_linear: ClassVar[bool] = False
 
     epsilon: float = field(default=1e-3, metadata=about(Number(0, 1, above=True)))
     center: bool = field(default=True, metadata=about(Flag()))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import takewhile
 from operator import index
 from pathlib import Path
 
@@ -11,8 +13,10 @@ from convwise.design.diagnose import Problem, diagnose
 from convwise.design.layer import Layer, Shape, View, Weight
 from convwise.design.network import Network
 from convwise.design.resolve import resolve_network
+from convwise.design.trace import Path as Place
 from convwise.design.trace import Step, trace
 from convwise.errors import DesignError, OptionError
+from convwise.geometry import ReceptiveField
 from convwise.image import ImageFormat
 
 MAX_CLASSES = 65_536
@@ -32,8 +36,8 @@ class Row:
         trainable_params: those that training changes.
         flops: of one image, convolutions and dense products, 2 per multiply-add.
         other_flops: of one image, pooling, normalisation, activation and addition.
-        receptive_field: (rows, columns) of image pixels that one place sees, theoretical, so it may
-            exceed the image; None where places no longer stand for pixels.
+        field: down the rows and along the columns, the image pixels that the places see,
+            theoretical, so they may exceed the image; None where places no longer stand for pixels.
         border_coverage: windows that a corner pixel takes part in ÷ those of the centre pixel, from
             the image up to this row; None as above.
         branches: rows of the chains inside a block.
@@ -48,9 +52,32 @@ class Row:
     trainable_params: int
     flops: int
     other_flops: int
-    receptive_field: tuple[int, int] | None
+    field: tuple[ReceptiveField, ReceptiveField] | None
     border_coverage: float | None
     branches: tuple[tuple[Row, ...], ...] = ()
+
+    @property
+    def receptive_field(self) -> tuple[int, int] | None:
+        """(rows, columns) of image pixels that one place sees."""
+        return (self.field[0].size, self.field[1].size) if self.field else None
+
+    @property
+    def receptive_stride(self) -> tuple[int, int] | None:
+        """Image pixels from one place to the next, (rows, columns)."""
+        return (self.field[0].stride, self.field[1].stride) if self.field else None
+
+    @property
+    def receptive_centre(self) -> tuple[float, float] | None:
+        """Image pixel (row, column) in the middle of what place (0, 0) sees; may end in .5.
+
+        Place (i, j) looks that far into the image plus i and j strides.
+        """
+        return (self.field[0].centre, self.field[1].centre) if self.field else None
+
+    @property
+    def activation_values(self) -> int:
+        """Values of one image that training keeps from this row for the backward pass."""
+        return self.layer.values_kept(self.input_shape)
 
 
 @dataclass(frozen=True)
@@ -75,7 +102,7 @@ class Plan:
     tree: tuple[Row, ...]
     problem: Problem | None = None
 
-    @property
+    @cached_property
     def rows(self) -> tuple[Row, ...]:
         """All rows in order of execution: those of a block's branches, then the block's own."""
         return tuple(_flat(self.tree))
@@ -84,6 +111,11 @@ class Plan:
     def sequences(self) -> tuple[tuple[Row, ...], ...]:
         """The network's own sequence of rows, and that of every branch inside its blocks."""
         return tuple(_sequences(self.tree))
+
+    @property
+    def extractor(self) -> tuple[Row, ...]:
+        """The feature extractor: rows of the tree up to the last whose places stand for pixels."""
+        return tuple(takewhile(lambda row: row.field is not None, self.tree))
 
     @property
     def total_params(self) -> int:
@@ -174,13 +206,41 @@ def _whole(value: int, what: str) -> int:
         raise OptionError(f"{what} is {value!r}: use a whole number") from None
 
 
-def _rows(steps: Sequence[Step], view: View | None) -> tuple[tuple[Row, ...], View | None]:
+def _rows(
+    steps: Sequence[Step], view: View | None, depth: int = 1
+) -> tuple[tuple[Row, ...], View | None]:
     rows: list[Row] = []
+    entries: dict[Place, tuple[int, View | None]] = {}
     for step in steps:
-        inner = [_rows(branch, view) for branch in step.branches]
+        if len(step.path) > depth:
+            view = _entered(step.path, depth, view, entries)
+        inner = [_rows(branch, view, len(step.path) + 2) for branch in step.branches]
         view = step.layer.view(view, step.input_shape, [end for _, end in inner])
         rows.append(_row(step, view, tuple(branch for branch, _ in inner)))
     return tuple(rows), view
+
+
+def _entered(
+    path: Place, depth: int, view: View | None, entries: dict[Place, tuple[int, View | None]]
+) -> View | None:
+    """Return the view before a step whose block has no step of its own.
+
+    Such a block is a repeat, whose steps go on from each other, or one that could not be finished,
+    each branch of which starts where the block did.
+
+    Args:
+        path: of the step.
+        depth: length of the paths of steps outside such blocks.
+        view: behind the step before.
+        entries: for each such block, the branch that was last seen and the view at its start.
+    """
+    for length in range(depth, len(path), 2):
+        block, number = path[:length], path[length]
+        last, start = entries.get(block, (number, view))
+        if number != last:
+            view = start
+        entries[block] = (number, start)
+    return view
 
 
 def _row(step: Step, view: View | None, branches: tuple[tuple[Row, ...], ...]) -> Row:
@@ -194,7 +254,7 @@ def _row(step: Step, view: View | None, branches: tuple[tuple[Row, ...], ...]) -
         trainable_params=sum(weight.size for weight in step.weights if weight.trainable),
         flops=step.layer.flops(step.input_shape),
         other_flops=step.layer.other_flops(step.input_shape),
-        receptive_field=(view.rows.size, view.columns.size) if view else None,
+        field=(view.rows, view.columns) if view else None,
         border_coverage=view.coverage.ratio if view and view.coverage else None,
         branches=branches,
     )

@@ -67,6 +67,7 @@ class MaxPooling2D(Pooling):
     """
 
     word: ClassVar[str] = "maxpool"
+    is_linear: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
 from typing import ClassVar
 
 from convwise.design.activation import OPTIONAL_ACTIVATION
@@ -67,3 +68,15 @@ class SeparableConv2D(Convolution):
             Weight("pointwise_kernel", (self.filters, between, 1, 1)),
             *bias,
         )
+
+    def values_kept(self, input_shape: Shape) -> int:
+        """Return the output, and the filtered channels that the 1×1 convolution takes."""
+        return prod(self.output_shape(input_shape)) + self._between(input_shape)
+
+    def values_made(self, input_shape: Shape) -> int:
+        """Return the output, and the filtered channels that the 1×1 convolution takes."""
+        return self.values_kept(input_shape)
+
+    def _between(self, input_shape: Shape) -> int:
+        rows, columns = self.window().output(input_shape)
+        return rows * columns * input_shape[2] * self.depth_multiplier

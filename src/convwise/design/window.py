@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from convwise.design.counting import Coverage, PathCounts
 from convwise.errors import DesignError
 from convwise.geometry import (
-    Coverage,
     Padding,
     ReceptiveField,
     Slide,
@@ -53,7 +52,16 @@ class Window:
         Raises:
             DesignError: it does not fit.
         """
-        rows, columns = (slide.outputs for slide in self.slides(shape))
+        rows, columns = (
+            output_size(
+                shape[axis],
+                self.kernel[axis],
+                self.strides[axis],
+                self.padding,
+                self.dilation[axis],
+            )
+            for axis in (0, 1)
+        )
         if min(rows, columns) < 1:
             spans = tuple(
                 window_span(*axis) for axis in zip(self.kernel, self.dilation, strict=True)
@@ -66,23 +74,26 @@ class Window:
 
     def pads(self, shape: Shape) -> tuple[tuple[int, int], tuple[int, int]]:
         """Return zeros as ((top, bottom), (left, right))."""
-        rows, columns = (
-            same_padding(*axis) if self.padding == "same" else (0, 0) for axis in self._axes(shape)
-        )
-        return rows, columns
+        return self._pad(0, shape), self._pad(1, shape)
 
     def slides(self, shape: Shape) -> tuple[Slide, Slide]:
         """Return how it slides down the rows and along the columns of a map."""
-        rows, columns = (
-            Slide(kernel, stride, pad[0], output_size(size, kernel, stride, self.padding, gap), gap)
-            for (size, kernel, stride, gap), pad in zip(
-                self._axes(shape), self.pads(shape), strict=True
-            )
-        )
-        return rows, columns
+        return self._slide(0, shape), self._slide(1, shape)
 
-    def _axes(self, shape: Shape) -> Iterator[tuple[int, int, int, int]]:
-        return zip(shape[:2], self.kernel, self.strides, self.dilation, strict=True)
+    def spread(self, counts: PathCounts, shape: Shape) -> PathCounts:
+        """Return the counts of the map of ``shape`` that it slid over, from those behind it."""
+        rows, columns = self.slides(shape)
+        return counts.back(rows, columns, (shape[0], shape[1]))
+
+    def _pad(self, axis: int, shape: Shape) -> tuple[int, int]:
+        if self.padding == "valid":
+            return 0, 0
+        return same_padding(shape[axis], self.kernel[axis], self.strides[axis], self.dilation[axis])
+
+    def _slide(self, axis: int, shape: Shape) -> Slide:
+        kernel, stride, dilation = self.kernel[axis], self.strides[axis], self.dilation[axis]
+        outputs = output_size(shape[axis], kernel, stride, self.padding, dilation)
+        return Slide(kernel, stride, self._pad(axis, shape)[0], outputs, dilation)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, cast
 
 from convwise.design.arguments import Argument, Whole, about, read_number
+from convwise.design.counting import PathCounts
 from convwise.design.layer import Layer, Shape, View, map_shape
 
 Border = tuple[tuple[int, int], tuple[int, int]]
@@ -106,3 +107,10 @@ class ZeroPadding2D(Layer):
             replace(view.columns, start=view.columns.start - left * view.columns.stride),
             view.coverage.shifted(top, left) if view.coverage else None,
         )
+
+    def spread(
+        self, counts: PathCounts, input_shape: Shape, branches: Sequence[PathCounts] = ()
+    ) -> PathCounts:
+        """Return the counts without the border's."""
+        (top, _), (left, _) = self.border
+        return counts.inside(top, left, (input_shape[0], input_shape[1]))

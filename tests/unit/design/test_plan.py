@@ -58,6 +58,34 @@ def test_fields_and_coverage_end_where_places_end() -> None:
     assert [row.border_coverage for row in rows[4:]] == [None] * 3
 
 
+def test_a_row_knows_the_stride_and_the_centre_of_what_its_places_see() -> None:
+    rows = plan("conv 4 3 2 same | maxpool 2x1 | flatten | dense classes", "9x8x1", 10).rows
+    assert [row.receptive_stride for row in rows] == [(2, 2), (4, 2), None, None]
+    # 9 rows need one zero on each side, 8 columns only one at the right.
+    assert [row.receptive_centre for row in rows] == [(0.0, 1.0), (1.0, 1.0), None, None]
+    assert rows[0].field is not None
+    assert [axis.start for axis in rows[0].field] == [-1, 0]
+
+
+def test_the_extractor_ends_where_places_end() -> None:
+    made = plan("keras-convnet", "28x28x1", 10)
+    assert [row.name for row in made.extractor] == ["conv1", "pool1", "conv2", "pool2"]
+    assert plan("dense", "28x28x1", 10).extractor == ()
+
+
+def test_branches_of_a_block_that_cannot_be_finished_each_start_where_it_does() -> None:
+    made = plan(
+        "conv 4 3 same | repeat 2 (conv 4 3 same) | concat (branch (conv 4 5 2 same)"
+        " | branch (conv 4 3 same | dense 3)) | flatten | dense classes",
+        "16x16x1",
+        10,
+    )
+    assert made.problem is not None
+    assert made.problem.layer == "dense1"
+    assert [row.receptive_field for row in made.rows] == [(n, n) for n in (3, 5, 7, 11, 9)]
+    assert [row.receptive_stride for row in made.rows][-2:] == [(2, 2), (1, 1)]
+
+
 def test_a_shortcut_adds_to_the_coverage() -> None:
     made = plan("residual (conv 1 3 same) | flatten | dense classes", "9x9x1", 2)
     assert made.rows[0].border_coverage == pytest.approx(4 / 9)
