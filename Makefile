@@ -29,6 +29,7 @@ test: lint
 
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/generate_concepts.py
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/train_throughput.py
