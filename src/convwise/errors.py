@@ -67,11 +67,15 @@ class NotationError(DesignError):
         message: what is wrong with the text.
         line: line in the text, counted from 1.
         column: column in that line, counted from 1.
+
+    Attributes:
+        source: what stands in that line, where it is known.
     """
 
     def __init__(self, message: str, *, line: int, column: int = 1) -> None:
         self.line = line
         self.column = column
+        self.source: str | None = None
         super().__init__(f"line {line}, column {column}: {message}")
         self.message = message
 

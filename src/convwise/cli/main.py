@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
-from convwise.errors import ConvwiseError
+from convwise.cli.excerpt import excerpt
+from convwise.errors import ConvwiseError, NotationError
 
 COMMANDS = {
     "design": (
@@ -22,6 +23,9 @@ COMMANDS = {
 convwise design lenet --image 28x28x1 --classes 10
 convwise design "conv 32 3 same relu | maxpool 2 | flatten | dense classes"
 convwise design my-network.txt --image 64x64x3 --classes 5 --json
+convwise design resnet50 --batch 32 --html resnet50.html
+convwise design vgg-small --beside resnet20 --image 32x32x3
+convwise design keras-convnet --to keras > convnet.py
 convwise design --list
 """,
     ),
@@ -105,6 +109,8 @@ def run(arguments: Sequence[str]) -> int:
         return result if isinstance(result, int) else 0
     except CycloptsError as error:
         return _fail(str(error), 2)
+    except NotationError as error:
+        return _fail("\n".join([str(error), *excerpt(error)]), error.exit_code)
     except ConvwiseError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:

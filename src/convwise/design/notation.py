@@ -27,8 +27,8 @@ from convwise.design.branches import Add, ChainsArgument, Concatenate
 from convwise.design.layer import Layer, arguments, is_required
 from convwise.design.normalization import BatchNormalization
 from convwise.design.registry import KINDS
-from convwise.design.text import Item, Word, read_items
-from convwise.errors import DesignError, did_you_mean
+from convwise.design.text import Item, Word, read_items, split_lines
+from convwise.errors import DesignError, NotationError, did_you_mean
 
 BRANCH = "branch"
 
@@ -53,7 +53,11 @@ def parse(text: str) -> tuple[Layer, ...]:
         (Conv2D(filters=8, kernel_size=(3, 3), strides=(2, 2), padding='same', activation=None, \
 use_bias=True, dilation_rate=(1, 1), groups=1),)
     """
-    return _layers(read_items(text))
+    try:
+        return _layers(read_items(text))
+    except NotationError as error:
+        error.source = split_lines(text)[error.line - 1]
+        raise
 
 
 def write(layers: Sequence[Layer], indent: str = "") -> str:

@@ -49,8 +49,7 @@ def read_items(text: str) -> list[Item]:
     top: list[Item] = []
     # Each entry: an indentation and the list that items of that indentation join.
     levels: list[tuple[int, list[Item]]] = [(0, top)]
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(split_lines(text), start=1):
         words = _words(line, number)
         if not words:
             continue
@@ -67,6 +66,16 @@ def read_items(text: str) -> list[Item]:
     if not top:
         raise NotationError("there are no layers; write for example: conv 32 3 same relu", line=1)
     return top
+
+
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a text, whichever system wrote it.
+
+    Example:
+        >>> split_lines("flatten\\r\\ndense 10")
+        ['flatten', 'dense 10']
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def _words(line: str, number: int) -> list[Word]:

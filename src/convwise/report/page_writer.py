@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -23,25 +24,37 @@ def environment() -> Environment:
     )
 
 
-def render(template: str, **context: object) -> str:
+def render(
+    template: str,
+    *,
+    styles: Sequence[str] = ("style.css",),
+    script: str = "page.js",
+    **context: object,
+) -> str:
     """Return a page.
+
+    Args:
+        template: of the page.
+        styles: files beside it that make up its style, in order.
+        script: the file beside it that it runs.
+        context: what the template fills in.
 
     The templates get ``style``, ``script`` and ``policy``: a Content-Security-Policy that lets
     these two run, by their hashes, and forbids every request.
     """
-    style, script = _asset("style.css"), _asset("page.js")
+    style, program = "".join(map(_asset, styles)), _asset(script)
     policy = "; ".join(
         [
             "default-src 'none'",
             "img-src data:",
             f"style-src '{_hash(style)}'",
-            f"script-src '{_hash(script)}'",
+            f"script-src '{_hash(program)}'",
             "base-uri 'none'",
             "form-action 'none'",
         ]
     )
     page = environment().get_template(template)
-    return page.render(style=Markup(style), script=Markup(script), policy=policy, **context)
+    return page.render(style=Markup(style), script=Markup(program), policy=policy, **context)
 
 
 @cache

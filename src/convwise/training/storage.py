@@ -53,8 +53,7 @@ def storage_error(path: Path, error: OSError, size: int) -> StorageError:
     """Return the error that says which file, how large, and why it could not be written."""
     reason = (error.strerror or str(error)).lower()
     return StorageError(
-        f"cannot write {path} ({size:,} bytes): {reason};"
-        " free some space or choose another folder with --out"
+        f"cannot write {path} ({size:,} bytes): {reason}; free some space or choose another folder"
     )
 
 

@@ -56,9 +56,9 @@ def failed(arguments: list[str], code: int, words: str, capsys: pytest.CaptureFi
     assert captured.err.startswith("convwise: ")
     assert words in captured.err
     assert "Traceback" not in captured.err
-    # The layout of a folder is shown as a picture of lines, everything else is one line.
+    # The layout of a folder and a network's wrong line are shown below it, indented.
     message = captured.err.split("\nexpected layout:")[0]
-    assert message.strip().count("\n") == 0
+    assert [line[:2] for line in message.splitlines()[1:]] in ([], ["  ", "  "])
 
 
 @pytest.mark.parametrize(
