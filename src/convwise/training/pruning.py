@@ -30,7 +30,7 @@ class Pruning:
     Example:
         >>> pruning = Pruning(4, share=0.5, seed=0)
         >>> pruning.learn(np.arange(4), np.array([0.1, 0.1, 0.1, 3.0]))
-        >>> pruning.weights(epoch=2, progress=0.3).max()
+        >>> float(pruning.weights(epoch=2, progress=0.3).max())
         2.0
     """
 
