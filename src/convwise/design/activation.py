@@ -26,7 +26,10 @@ ACTIVATIONS = (
 LEAKY_RELU_SLOPE = 0.2
 ELU_ALPHA = 1.0
 
-OPTIONAL_ACTIVATION = Choice(ACTIVATIONS, optional=True)
+# Keras takes both names for one function.
+ALIASES = (("swish", "silu"),)
+
+OPTIONAL_ACTIVATION = Choice(ACTIVATIONS, optional=True, aliases=ALIASES)
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Activation(Layer):
     exact one, and ``softmax`` runs over the channels.
 
     Args:
-        activation: one of relu, relu6, leaky_relu, elu, gelu, silu, tanh, sigmoid, softmax.
+        activation: one of relu, relu6, leaky_relu, elu, gelu, silu (also called swish), tanh,
+            sigmoid, softmax.
 
     Raises:
         DesignError: the name is not known.
@@ -50,7 +54,7 @@ class Activation(Layer):
     stem: ClassVar[str] = "activation"
     word: ClassVar[str] = "activation"
 
-    activation: str = field(metadata=about(Choice(ACTIVATIONS), positional=True))
+    activation: str = field(metadata=about(Choice(ACTIVATIONS, aliases=ALIASES), positional=True))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
@@ -63,7 +67,8 @@ class Activation(Layer):
     @classmethod
     def words(cls) -> Mapping[str, Mapping[str, Any]]:
         """Return the activations themselves: ``relu`` is a layer."""
-        return {name: {"activation": name} for name in ACTIVATIONS}
+        names = {name: name for name in ACTIVATIONS} | dict(ALIASES)
+        return {word: {"activation": name} for word, name in names.items()}
 
     @property
     def spelling(self) -> str:

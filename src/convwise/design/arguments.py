@@ -178,15 +178,18 @@ class Flag(Argument):
 
 @dataclass(frozen=True)
 class Choice(Argument):
-    """One of some words, or None where ``optional``."""
+    """One of some words, or None where ``optional``; ``aliases`` are (other word, choice)."""
 
     choices: tuple[str, ...]
     optional: bool = False
+    aliases: tuple[tuple[str, str], ...] = ()
 
     def check(self, value: object) -> str | None:
         """Return the value in its stored form."""
         if value is None and self.optional:
             return None
+        for alias, choice in self.aliases:
+            value = choice if value == alias else value
         if not isinstance(value, str) or value not in self.choices:
             near = did_you_mean(value, self.choices) if isinstance(value, str) else ""
             raise ValueError(f"is {_shown(value)}; use {', '.join(self.choices)}{near}")
@@ -205,7 +208,7 @@ class Choice(Argument):
     @property
     def words(self) -> tuple[str, ...]:
         """Words that need no name."""
-        return self.choices
+        return (*self.choices, *(alias for alias, _ in self.aliases))
 
 
 @dataclass(frozen=True)

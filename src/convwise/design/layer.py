@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from math import prod
 from typing import Any, ClassVar
 
@@ -38,7 +38,7 @@ class Weight:
     shape: tuple[int, ...]
     trainable: bool = True
 
-    @property
+    @cached_property
     def size(self) -> int:
         """How many numbers it holds."""
         return prod(self.shape)

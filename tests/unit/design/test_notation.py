@@ -16,7 +16,7 @@ from convwise.design import (
     Residual,
     ZeroPadding2D,
 )
-from convwise.design.notation import parse
+from convwise.design.notation import parse, write
 from convwise.errors import NotationError
 
 EXAMPLE = """\
@@ -151,3 +151,10 @@ def test_hostile_text_ends_soon_in_a_short_error(text: str) -> None:
 def test_32_blocks_deep_is_the_most() -> None:
     text = "\n".join([*(" " * depth + "repeat 1" for depth in range(32)), " " * 32 + "relu"])
     assert Network.from_text(Network.from_text(text).to_text()).layers[0].depth == 32
+
+
+@pytest.mark.parametrize("text", ["conv 8 3 swish", "conv 8 3 activation=swish"])
+def test_swish_is_another_word_for_silu(text: str) -> None:
+    assert parse(text) == parse("conv 8 3 silu")
+    assert parse("swish") == parse("conv 8 3 norm swish")[2:] == parse("silu")
+    assert write(parse("conv 8 3 norm swish")) == "conv 8 3 norm silu"
