@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,30 @@ def browser() -> Iterator[object]:
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Open a file; at the end nothing must have gone wrong, and nothing been fetched."""
+    opened = []
+
+    def go(path: Path, width: int = 1280, scheme: str = "light") -> Any:
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        said: list[str] = []
+        fetched: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: fetched.append(request.url))
+        page.goto(path.as_uri())
+        opened.append((page, path, said, fetched))
+        return page
+
+    yield go
+    for page, path, said, fetched in opened:
+        page.close()
+        assert said == []
+        assert [url for url in fetched if not url.startswith("data:")] == [path.as_uri()]
 
 
 @pytest.fixture(scope="session")

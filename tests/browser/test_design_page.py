@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,29 +39,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         written[name] = folder / f"{name}.html"
         written[name].write_text(design_page(plan(network, image, classes), 32), encoding="utf-8")
     return written
-
-
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Open a file; at the end nothing must have gone wrong, and nothing been fetched."""
-    opened = []
-
-    def go(path: Path, width: int = 1280, scheme: str = "light") -> Any:
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        said: list[str] = []
-        fetched: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: fetched.append(request.url))
-        page.goto(path.as_uri())
-        opened.append((page, path, said, fetched))
-        return page
-
-    yield go
-    for page, path, said, fetched in opened:
-        page.close()
-        assert said == []
-        assert [url for url in fetched if not url.startswith("data:")] == [path.as_uri()]
 
 
 def field(page: Any) -> list[float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,30 +31,6 @@ def pages(made_up_run: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> 
         pictures = dict.fromkeys(pictures_wanted(folder), pixels)
         written[name] = write_report(folder, pictures)
     return written
-
-
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Open a file; at the end nothing must have gone wrong, and nothing been fetched."""
-    opened = []
-
-    def go(path: Path, width: int = 1280, scheme: str = "light") -> Any:
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        said: list[str] = []
-        fetched: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: fetched.append(request.url))
-        page.goto(path.as_uri())
-        opened.append((page, path, said, fetched))
-        return page
-
-    yield go
-    for page, path, said, fetched in opened:
-        page.close()
-        assert said == []
-        assert [url for url in fetched if not url.startswith("data:")] == [path.as_uri()]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -66,32 +66,27 @@ def _sides(window: Window, input_shape: Shape) -> modules.Sides:
     return (left, right, top, bottom)
 
 
-@_lower.register
-def _(layer: Conv2D, row: Row) -> nn.Module:
+def _convolution(layer: Conv2D | DepthwiseConv2D, row: Row, groups: int) -> nn.Module:
     shape, window = _weight_shape(row, "kernel"), layer.window()
     return modules.Convolution(
         (shape[0], shape[1], shape[2], shape[3]),
         pad=_sides(window, row.input_shape),
         strides=window.strides,
         dilation=window.dilation,
-        groups=layer.groups,
+        groups=groups,
         use_bias=layer.use_bias,
         activation=_function(layer.activation),
     )
+
+
+@_lower.register
+def _(layer: Conv2D, row: Row) -> nn.Module:
+    return _convolution(layer, row, layer.groups)
 
 
 @_lower.register
 def _(layer: DepthwiseConv2D, row: Row) -> nn.Module:
-    shape, window = _weight_shape(row, "kernel"), layer.window()
-    return modules.Convolution(
-        (shape[0], shape[1], shape[2], shape[3]),
-        pad=_sides(window, row.input_shape),
-        strides=window.strides,
-        dilation=window.dilation,
-        groups=row.input_shape[-1],
-        use_bias=layer.use_bias,
-        activation=_function(layer.activation),
-    )
+    return _convolution(layer, row, row.input_shape[-1])
 
 
 @_lower.register
