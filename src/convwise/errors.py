@@ -6,6 +6,7 @@
     │   ├── DesignError         a network that cannot be
     │   │   └── NotationError       text that is no network, with line and column
     │   ├── DataError           a data set that cannot be read or learnt from
+    │   │   └── DecodeError         a file that cannot become pixels
     │   ├── ModelFileError      a model file that is damaged, foreign or inconsistent
     │   └── MissingExtraError   an optional dependency is not installed
     └── RunError            the request was right, the work failed; exit code 1
@@ -82,6 +83,18 @@ class NotationError(DesignError):
 
 class DataError(RequestError, ValueError):
     """A data set that cannot be found, read or learnt from."""
+
+
+class DecodeError(DataError):
+    """A file that cannot become pixels.
+
+    Args:
+        reason: why, in plain words and without the file's name.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
 
 
 class ModelFileError(RequestError, ValueError):

@@ -8,6 +8,7 @@ import io
 import math
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convwise.data.dataset import Progress, Skipped
+from convwise.data.dataset import MAX_PIXELS, Allocate, Header, Progress, Reading, in_memory
 from convwise.data.render import render
-from convwise.data.store import PixelStore
+from convwise.data.store import PixelStore, pixel_digest
+from convwise.data.traits import Kind, Traits
 from convwise.errors import DataError
 from convwise.image import ImageFormat
 
@@ -142,31 +144,67 @@ class ArraySamples:
         ids = tuple(f"{name}/{row:05d}" for row in rows.tolist())
         return cls(images, rows, labels[rows].astype(np.int64), ids)
 
+    @classmethod
+    def joined(cls, parts: Sequence[ArraySamples]) -> ArraySamples:
+        """Return the pictures of several parts as one, part after part.
+
+        Raises:
+            DataError: the parts hold pictures of different shapes.
+        """
+        shapes = {part.images.shape[1:] for part in parts}
+        if len(shapes) > 1:
+            named = " and ".join(" × ".join(map(str, shape)) for shape in sorted(shapes))
+            raise DataError(f"the parts hold pictures of {named}; give all of them one size")
+        starts = np.cumsum([0, *(len(part.images) for part in parts[:-1])])
+        return cls(
+            np.concatenate([part.images for part in parts]),
+            np.concatenate([part.rows + at for part, at in zip(parts, starts, strict=True)]),
+            np.concatenate([part.labels for part in parts]),
+            tuple(name for part in parts for name in part.ids),
+        )
+
     def __len__(self) -> int:
         return len(self.rows)
 
-    def select(self, indices: NDArray[np.int64]) -> ArraySamples:
-        """Return the pictures at these positions."""
-        ids = tuple(self.ids[index] for index in indices.tolist())
-        return ArraySamples(self.images, self.rows[indices], self.labels[indices], ids)
-
     def decode(
-        self, image_format: ImageFormat, on_progress: Progress | None = None
-    ) -> tuple[PixelStore, tuple[Skipped, ...]]:
-        """Copy the pictures, resized and with channels as the format says; nothing is skipped."""
-        shape = (*self.images.shape[1:], 1)[:3]
-        if shape == image_format.shape:
-            pixels = self.images[self.rows].reshape(-1, *shape)
+        self,
+        image_format: ImageFormat,
+        *,
+        allocate: Allocate = in_memory,
+        max_pixels: int = MAX_PIXELS,
+        on_progress: Progress | None = None,
+    ) -> Reading:
+        """Take the pictures as they stand, or resize them; nothing is skipped."""
+        height, width, channels = (*self.images.shape[1:], 1)[:3]
+        if (height, width, channels) == image_format.shape:
+            images, rows = self.images.reshape(-1, height, width, channels), self.rows
         else:
-            pixels = self._rendered(image_format, on_progress)
+            images = self._rendered(
+                allocate((len(self), *image_format.shape)), image_format, on_progress
+            )
+            rows = np.arange(len(self), dtype=np.int64)
         if on_progress:
             on_progress(len(self), len(self))
-        return PixelStore(pixels, self.labels, self.ids), ()
+        kinds = Kind.GREY if channels == 1 else Kind(0)
+        traits = Traits.uniform(len(self), width, height, kinds)
+        digests = PixelStore(images, self.labels, self.ids, rows).digests
+        return Reading(images, rows, traits, digests, {})
+
+    def whole_digest(self, position: int) -> bytes:
+        """Return a digest of the picture as it stands; see ``Samples``."""
+        return pixel_digest(self.images[self.rows[position]])
+
+    def header(self, position: int) -> Header:
+        """Return the size that all pictures have; see ``Samples``."""
+        height, width, channels = (*self.images.shape[1:], 1)[:3]
+        return Header(width, height, channels == 1)
 
     def _rendered(
-        self, image_format: ImageFormat, on_progress: Progress | None
+        self,
+        pixels: NDArray[np.uint8],
+        image_format: ImageFormat,
+        on_progress: Progress | None,
     ) -> NDArray[np.uint8]:
-        pixels = np.empty((len(self), *image_format.shape), np.uint8)
         single = self.images.ndim == 4 and self.images.shape[3] == 1
         for place, row in enumerate(self.rows.tolist()):
             picture = self.images[row, :, :, 0] if single else self.images[row]

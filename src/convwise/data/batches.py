@@ -128,7 +128,7 @@ class Batches:
             order = order[kept[order]]
         for start in range(0, self.steps(len(order)) * self.batch_size, self.batch_size):
             chosen = order[start : start + self.batch_size]
-            pixels = self.store.pixels[chosen]
+            pixels = self.store.take(chosen)
             if self.augmentation is not None:
                 pixels = self.augmentation.apply(
                     pixels, chosen, self.seed, number, pad_value=self.image_format.pad_value

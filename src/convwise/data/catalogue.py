@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from convwise.data.arrays import ArraySamples, read_idx
 from convwise.data.download import fetch
+from convwise.data.listing import Listing, consecutive
 from convwise.errors import DataError
 
 SYSTEM_FOLDER = Path("/usr/share/datasets")
@@ -156,9 +157,7 @@ def cache_folder() -> Path:
     return (stated if stated.is_absolute() else Path.home() / ".cache") / "convwise"
 
 
-def read_named(
-    entry: Entry, *, data_dir: Path | None = None, download: bool = False
-) -> dict[str, ArraySamples]:
+def read_named(entry: Entry, *, data_dir: Path | None = None, download: bool = False) -> Listing:
     """Read the official splits of a named data set.
 
     The files are looked for in ``data_dir``, ``data_dir/NAME``, the user's cache and
@@ -170,13 +169,13 @@ def read_named(
         download: fetch the files into the user's cache if no folder has them.
 
     Returns:
-        ``train`` and ``test``.
+        the parts ``train`` and ``test``.
 
     Raises:
         DataError: the files are nowhere, damaged, or not the published ones.
 
     Example:
-        >>> {name: len(part) for name, part in read_named(FASHION_MINI).items()}
+        >>> {name: len(part) for name, part in read_named(FASHION_MINI).parts.items()}
         {'train': 10000, 'test': 2000}
     """
     paths = locate(entry, data_dir)
@@ -186,12 +185,14 @@ def read_named(
         paths = locate(entry, data_dir)
     if paths is None:
         raise DataError(_not_found(entry, data_dir))
-    samples = {}
+    parts = {}
     for split, (pictures, labels) in entry.splits.items():
         images = read_idx(paths[pictures], dimensions=3, sha256=pictures.sha256)
         classes = read_idx(paths[labels], dimensions=1, sha256=labels.sha256)
-        samples[split] = ArraySamples.of(images, classes, split)
-    return samples
+        parts[split] = ArraySamples.of(images, classes, split)
+    sizes = {split: len(part) for split, part in parts.items()}
+    samples = ArraySamples.joined(list(parts.values()))
+    return Listing(entry.name, entry.classes, samples, consecutive(sizes))
 
 
 def _folders(entry: Entry, data_dir: Path | None) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -12,12 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convwise.data.store import PixelStore
+from convwise.data.traits import Traits
 from convwise.errors import DataError
 from convwise.image import ImageFormat
 
 SPLITS = ("train", "validation", "test")
+MAX_PIXELS = 100_000_000
 
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a picture before a pixel is decoded; sizes are upright."""
+
+    width: int
+    height: int
+    grey: bool
 
 
 @dataclass(frozen=True)
@@ -27,14 +38,43 @@ class Skipped:
     Args:
         path: the file, relative to the data set's folder, with forward slashes.
         reason: why, in plain words.
+        damaged: it should have been a picture of a class; anything else is merely not for us.
     """
 
     path: str
     reason: str
+    damaged: bool = False
+
+
+Allocate = Callable[[tuple[int, ...]], NDArray[np.uint8]]
+
+
+def in_memory(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return an array that is not filled yet."""
+    return np.empty(shape, np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What came of decoding n pictures.
+
+    Args:
+        images: uint8, (N, height, width, channels).
+        rows: int64, (n,), where each picture lies in ``images``.
+        traits: of the n pictures; of those that could not be read, zeros.
+        digests: uint8, (n, 16), of each picture's pixels.
+        reasons: position → why that picture could not be read.
+    """
+
+    images: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+    traits: Traits
+    digests: NDArray[np.uint8]
+    reasons: Mapping[int, str]
 
 
 class Samples(Protocol):
-    """Labelled pictures of one split that are not decoded yet, in canonical order."""
+    """Labelled pictures that are not decoded yet, in canonical order."""
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -46,13 +86,37 @@ class Samples(Protocol):
 
     def __len__(self) -> int: ...
 
-    def select(self, indices: NDArray[np.int64]) -> Samples:
-        """Return the pictures at these positions, in the order of ``indices``."""
-
     def decode(
-        self, image_format: ImageFormat, on_progress: Progress | None = None
-    ) -> tuple[PixelStore, tuple[Skipped, ...]]:
-        """Decode everything; what cannot be read is listed instead of raised."""
+        self,
+        image_format: ImageFormat,
+        *,
+        allocate: Allocate = in_memory,
+        max_pixels: int = MAX_PIXELS,
+        on_progress: Progress | None = None,
+    ) -> Reading:
+        """Decode everything; what cannot be read gets a reason instead of an error.
+
+        Args:
+            image_format: what to decode to.
+            allocate: makes the array that pictures are decoded into, from its shape; it is not
+                called where pixels lie ready in that format.
+            max_pixels: a file that states more than so many pixels is not decoded.
+            on_progress: called as ``on_progress(done, total)``.
+        """
+
+    def whole_digest(self, position: int) -> bytes:
+        """Return a digest of a readable picture's upright pixels at full size, and of its size.
+
+        Raises:
+            DataError: the picture cannot be read.
+        """
+
+    def header(self, position: int) -> Header:
+        """Return a picture's size and whether it is grey, without decoding it.
+
+        Raises:
+            DataError: the picture cannot be read.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +125,18 @@ class Dataset:
 
     Args:
         name: short name for reports.
-        source: where it came from, a folder or a catalogue name.
+        source: where it came from, a path or a catalogue name.
         classes: class names; a label is an index into them.
         format: the size and channels to decode to; its mean and std are still the defaults.
-        splits: ``train``, ``validation`` and ``test``.
+        samples: all pictures.
+        splits: ``train``, ``validation`` and ``test`` → positions in ``samples``, ascending.
         skipped: files that were left out while the source was listed.
+        carved: those of the splits that convwise made; the others are the source's own.
+        groups: int64, (n,): pictures of one group stay on one side when splits are made.
 
     Example:
         >>> from convwise.data import load_data
-        >>> {split: len(samples) for split, samples in load_data("fashion-mini").splits.items()}
+        >>> {split: len(places) for split, places in load_data("fashion-mini").splits.items()}
         {'train': 9000, 'validation': 1000, 'test': 2000}
     """
 
@@ -77,8 +144,11 @@ class Dataset:
     source: str
     classes: tuple[str, ...]
     format: ImageFormat
-    splits: Mapping[str, Samples]
+    samples: Samples
+    splits: Mapping[str, NDArray[np.int64]]
     skipped: tuple[Skipped, ...] = ()
+    carved: tuple[str, ...] = ()
+    groups: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if tuple(self.splits) != SPLITS:
@@ -86,82 +156,104 @@ class Dataset:
                 f"splits are {', '.join(self.splits)}; they must be {', '.join(SPLITS)}"
             )
 
-    def decode(self, on_progress: Progress | None = None) -> Decoded:
+    def labels(self, split: str) -> NDArray[np.int64]:
+        """Return the class indices of a split, (n,)."""
+        return self.samples.labels[self.splits[split]]
+
+    def ids(self, split: str) -> tuple[str, ...]:
+        """Return the names of a split's pictures."""
+        names = self.samples.ids
+        return tuple(names[place] for place in self.splits[split].tolist())
+
+    def decode(
+        self, on_progress: Progress | None = None, *, max_pixels: int = MAX_PIXELS
+    ) -> Decoded:
         """Read all pictures of all splits.
 
         Args:
             on_progress: called as ``on_progress(done, total)``, in pictures of all splits.
-
-        Raises:
-            DataError: a split, or a class in the training split, has no readable picture.
+            max_pixels: a file that states more than so many pixels is left out.
         """
-        total = sum(len(samples) for samples in self.splits.values())
-        stores: dict[str, PixelStore] = {}
-        skipped = list(self.skipped)
-        done = 0
-        for split, samples in self.splits.items():
-            report = _continued(on_progress, done, total) if on_progress else None
-            stores[split], unread = samples.decode(self.format, report)
-            skipped.extend(unread)
-            done += len(samples)
-        decoded = Decoded(self, stores, tuple(skipped))
-        decoded.require_every_class()
-        return decoded
+        reading = self.samples.decode(self.format, max_pixels=max_pixels, on_progress=on_progress)
+        return self.decoded(reading)
 
-
-def _continued(on_progress: Progress, before: int, total: int) -> Progress:
-    return lambda done, _: on_progress(before + done, total)
+    def decoded(self, reading: Reading) -> Decoded:
+        """Return the data set with its pixels, each split without what could not be read."""
+        names = self.samples.ids
+        unread = tuple(
+            Skipped(names[place], reason, damaged=True)
+            for place, reason in sorted(reading.reasons.items())
+        )
+        readable = np.ones(len(self.samples), np.bool_)
+        readable[list(reading.reasons)] = False
+        pictures = PixelStore(
+            reading.images, self.samples.labels, names, reading.rows, reading.digests
+        )
+        places = {split: part[readable[part]] for split, part in self.splits.items()}
+        return Decoded(
+            self,
+            {split: pictures.select(part) for split, part in places.items()},
+            self.skipped + unread,
+            {split: reading.traits.select(part) for split, part in places.items()},
+            places,
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A data set in memory.
+    """A data set with its pixels.
 
     Args:
         dataset: what was decoded.
         stores: pixels per split.
         skipped: every file that was left out, with its reason.
+        traits: per split, what was noticed while decoding.
+        places: per split, the positions of its pictures in ``dataset.samples``.
     """
 
     dataset: Dataset
     stores: Mapping[str, PixelStore]
     skipped: tuple[Skipped, ...] = ()
+    traits: Mapping[str, Traits] = field(default_factory=dict)
+    places: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over class names, and over labels and pixels of each split, in order.
 
         Ids do not enter: a folder that is moved, or exported and read again with the same class
-        names, is the same data.
+        names, is the same data. The pixels enter by a digest of each picture.
         """
         digest = hashlib.sha256()
         for name in self.dataset.classes:
             digest.update(_framed(name.encode("utf-8", "surrogatepass")))
         for split, store in self.stores.items():
-            digest.update(_framed(f"{split} {store.pixels.shape}".encode()))
+            digest.update(_framed(f"{split} {(len(store), *store.shape)}".encode()))
             digest.update(store.labels.astype("<i8", copy=False).tobytes())
-            digest.update(np.ascontiguousarray(store.pixels).reshape(-1).data)
+            digest.update(store.digests.tobytes())
         return digest.hexdigest()
 
-    def require_every_class(self) -> None:
+    def require_learnable(self) -> None:
         """Check that there is something to learn from and to score.
 
         Raises:
             DataError: a split, or a class in the training split, has no readable picture.
         """
-        for split, store in self.stores.items():
-            if not len(store):
-                raise DataError(
-                    f"{self.dataset.source}: no picture of the {split} split can be read"
-                    f"{self._first_reason()}"
-                )
         present = np.bincount(self.stores["train"].labels, minlength=len(self.dataset.classes))
         missing = [name for name, n in zip(self.dataset.classes, present, strict=True) if n == 0]
-        if missing:
+        if missing and len(self.stores["train"]):
             raise DataError(
                 f"{self.dataset.source}: class {missing[0]!r} has no readable picture to learn from"
                 f"{self._first_reason()}; add pictures to it, or remove its folder"
             )
+        for split, store in self.stores.items():
+            if len(store):
+                continue
+            if len(self.dataset.splits[split]):
+                problem = f"no picture of the {split} split can be read{self._first_reason()}"
+            else:
+                problem = f"too few pictures for a {split} split; have at least three of a class"
+            raise DataError(f"{self.dataset.source}: {problem}")
 
     def _first_reason(self) -> str:
         if not self.skipped:

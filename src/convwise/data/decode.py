@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from convwise.data.render import DecodeError, render, scaled_size
+from convwise.data.dataset import MAX_PIXELS, Header
+from convwise.data.render import render, scaled_size
+from convwise.data.store import DIGEST_BYTES
+from convwise.data.traits import Kind
+from convwise.errors import DecodeError
 from convwise.image import ImageFormat
 
-__all__ = ["FORMATS", "MAX_PIXELS", "DecodeError", "Header", "decode_image", "read_header"]
+__all__ = [
+    "FORMATS",
+    "Picture",
+    "decode_image",
+    "decode_picture",
+    "read_header",
+    "whole_digest",
+    "why_unreadable",
+]
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-MAX_PIXELS: Final = 100_000_000
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -39,16 +51,25 @@ _SIGNATURES = {
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
 }
+_ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 _GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
-@dataclass(frozen=True)
-class Header:
-    """What a file says about its picture before any pixel is decoded; sizes are upright."""
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded picture and what was noticed about its file.
 
+    Args:
+        pixels: uint8, (height, width, channels) of the image format.
+        width: columns of the upright picture before it was resized.
+        height: rows of it.
+        kinds: what is out of the ordinary about the file.
+    """
+
+    pixels: NDArray[np.uint8]
     width: int
     height: int
-    grey: bool
+    kinds: Kind
 
 
 def decode_image(source: Path | str | bytes, image_format: ImageFormat) -> NDArray[np.uint8]:
@@ -77,55 +98,113 @@ def decode_image(source: Path | str | bytes, image_format: ImageFormat) -> NDArr
         >>> decode_image(file.getvalue(), ImageFormat(4, 4, 1))[:, 0, 0].tolist()
         [0, 255, 255, 0]
     """
+    return decode_picture(source, image_format).pixels
+
+
+def decode_picture(
+    source: Path | str | bytes, image_format: ImageFormat, max_pixels: int = MAX_PIXELS
+) -> Picture:
+    """Decode one picture as :func:`decode_image` does, and tell what kind of file it was.
+
+    Args:
+        source: a path, or the bytes of a file.
+        image_format: the size, channels and rules.
+        max_pixels: a picture that states more than so many pixels is not decoded.
+
+    Raises:
+        DecodeError: as for :func:`decode_image`.
+    """
     try:
-        with _opened(source) as image:
+        with _opened(source, max_pixels) as image:
+            kinds = _kinds(image)
             sideways = image.format in ("JPEG", "MPO") and _orientation(image) in _LIES_ON_ITS_SIDE
             size = image.size[::-1] if sideways else image.size
             if image.format in ("JPEG", "MPO"):
                 wanted = scaled_size(size, image_format)
                 image.draft(image.mode, wanted[::-1] if sideways else wanted)
-            image.load()
-            # Only now: loading a TIFF turns it upright and drops the tag.
-            turn = _UPRIGHT.get(_orientation(image))
-            picture = image.transpose(turn) if turn is not None else image
+            picture, turned = _upright(image)
             whole = size if image.format in ("JPEG", "MPO") else picture.size
-            return render(picture, image_format, whole)
-    except DecodeError:
-        raise
+            if turned:
+                kinds |= Kind.ROTATED
+            return Picture(render(picture, image_format, whole), *whole, kinds)
     except Exception as error:  # decoders of damaged files raise whatever they stumble on
-        raise DecodeError(_reason(error, source)) from error
+        raise DecodeError(why_unreadable(error, source)) from error
 
 
-def read_header(path: Path) -> Header:
+def whole_digest(source: Path | str | bytes) -> bytes:
+    """Return a digest of a picture's upright pixels at full size: equal for equal pictures.
+
+    Files of different formats or modes that hold the same colours have the same digest.
+
+    Raises:
+        DecodeError: as for :func:`decode_image`.
+    """
+    try:
+        with _opened(source, MAX_PIXELS) as image:
+            picture, _ = _upright(image)
+            width, height = picture.size
+            pixels = render(picture, ImageFormat(height, width, 3))
+    except Exception as error:  # see decode_picture
+        raise DecodeError(why_unreadable(error, source)) from error
+    shape = f"{height} {width}".encode()
+    return hashlib.blake2b(pixels.data, digest_size=DIGEST_BYTES, key=shape).digest()
+
+
+def _upright(image: Image.Image) -> tuple[Image.Image, bool]:
+    """Load a picture and turn it upright; return it, and whether it had to be turned."""
+    stated = _orientation(image) if image.format == "TIFF" else 1
+    image.load()
+    # Only now: loading a TIFF turns it upright and drops the tag.
+    turn = _UPRIGHT.get(_orientation(image))
+    if turn is None:
+        return image, stated in _UPRIGHT
+    return image.transpose(turn), True
+
+
+def _kinds(image: Image.Image) -> Kind:
+    kinds = Kind(0)
+    if image.mode in _GREY_MODES:
+        kinds |= Kind.GREY
+    if image.mode.startswith("I"):
+        kinds |= Kind.SIXTEEN_BIT
+    if image.mode == "CMYK":
+        kinds |= Kind.CMYK
+    if image.mode in ("P", "PA"):
+        kinds |= Kind.PALETTE
+    if image.mode in _ALPHA_MODES or "transparency" in image.info:
+        kinds |= Kind.ALPHA
+    if getattr(image, "is_animated", False):
+        kinds |= Kind.ANIMATED
+    return kinds
+
+
+def read_header(source: Path | bytes) -> Header:
     """Read the upright size and whether the picture is grey, without decoding it.
 
     Raises:
         DecodeError: the file is no picture, or its header is damaged.
     """
     try:
-        with _opened(path) as image:
+        with _opened(source, MAX_PIXELS) as image:
             width, height = image.size
             # A PNG without EXIF before its pixels would be decoded in search of it.
             searchable = image.format != "PNG" or "exif" in image.info
             if searchable and _orientation(image) in _LIES_ON_ITS_SIDE:
                 width, height = height, width
             return Header(width, height, image.mode in _GREY_MODES)
-    except DecodeError:
-        raise
-    except Exception as error:
-        raise DecodeError(_reason(error, path)) from error
+    except Exception as error:  # see decode_picture
+        raise DecodeError(why_unreadable(error, source)) from error
 
 
-def _opened(source: Path | str | bytes) -> Image.Image:
+def _opened(source: Path | str | bytes, max_pixels: int) -> Image.Image:
     image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
-    if image.width * image.height > MAX_PIXELS:
+    width, height = image.size
+    if width * height > max_pixels:
         image.close()
-        raise DecodeError(_too_large(image.size))
+        raise DecodeError(
+            f"{width} × {height} pixels are more than the {max_pixels:,} that are allowed"
+        )
     return image
-
-
-def _too_large(size: tuple[int, int]) -> str:
-    return f"{size[0]} × {size[1]} pixels are more than the 100 million that are allowed"
 
 
 def _orientation(image: Image.Image) -> int:
@@ -135,11 +214,19 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _reason(error: Exception, source: Path | str | bytes) -> str:
+def why_unreadable(error: Exception, source: Path | str | bytes = b"") -> str:
+    """Return the reason, in plain words, why a file did not become pixels.
+
+    Args:
+        error: what reading or decoding it raised.
+        source: what was read.
+    """
+    if isinstance(error, DecodeError):
+        return error.reason
     if isinstance(error, UnidentifiedImageError):
         return _not_identified(source)
     if isinstance(error, Image.DecompressionBombError):
-        return "more than the 100 million pixels that are allowed"
+        return "more pixels than are allowed"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read: {error.strerror}"
     text = str(error).lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from convwise.data.dataset import Decoded
@@ -36,7 +37,7 @@ def write_class_folders(decoded: Decoded, folder: Path) -> None:
                 (folder / split / names[label]).mkdir(parents=True)
             digits = max(5, len(str(len(store) - 1)))
             for number, label in enumerate(store.labels.tolist()):
-                pixels = store.pixels[number]
+                pixels = store.take(np.array([number]))[0]
                 picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
                 picture.save(folder / split / names[label] / f"{number:0{digits}d}.png", "PNG")
     except OSError as error:

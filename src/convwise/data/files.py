@@ -3,16 +3,70 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convwise.data.dataset import Progress, Skipped
-from convwise.data.pool import decode_files
-from convwise.data.store import PixelStore
+from convwise.data.dataset import MAX_PIXELS, Allocate, Header, Progress, Reading, in_memory
+from convwise.data.decode import read_header, whole_digest, why_unreadable
+from convwise.data.pool import decode_all
+from convwise.errors import DecodeError
 from convwise.image import ImageFormat
+
+MAX_FILE_BYTES = 1 << 30
+
+ReadFile = Callable[[], bytes]
+
+
+class Origin(Protocol):
+    """Where picture files lie: a folder, an archive, a table that holds them."""
+
+    @property
+    def path(self) -> Path:
+        """The folder or file that messages name."""
+
+    def read(self, name: str) -> bytes:
+        """Return the content of one file.
+
+        Raises:
+            OSError: it cannot be read.
+            DecodeError: it cannot be had for another reason.
+        """
+
+    def readers(self, names: Sequence[str]) -> Iterator[tuple[int, ReadFile]]:
+        """Yield (position in ``names``, a function that reads it), in the quickest order.
+
+        The functions are called from any thread, not long after they were yielded.
+        """
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Files below a folder.
+
+    Args:
+        path: the folder.
+    """
+
+    path: Path
+
+    def read(self, name: str) -> bytes:
+        """Return the content of the file at this path, relative to the folder."""
+        with (self.path / name).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE_BYTES:
+                raise DecodeError(f"the file is larger than {MAX_FILE_BYTES >> 30} GiB")
+            return file.read()
+
+    def readers(self, names: Sequence[str]) -> Iterator[tuple[int, ReadFile]]:
+        """Yield a reader for each file, in order."""
+        for place, name in enumerate(names):
+            yield place, partial(self.read, name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,39 +74,53 @@ class FileSamples:
     """Labelled picture files; see :class:`convwise.data.dataset.Samples`.
 
     Args:
-        root: the data set's folder.
-        paths: n paths, relative to ``root``.
+        origin: where they lie.
+        paths: n paths in it.
         labels: int64, (n,).
     """
 
-    root: Path
+    origin: Origin
     paths: tuple[str, ...]
     labels: NDArray[np.int64]
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Relative paths with forward slashes, as text that can always be written."""
+        """Paths with forward slashes, as text that can always be written."""
         return tuple(printable(path) for path in self.paths)
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def select(self, indices: NDArray[np.int64]) -> FileSamples:
-        """Return the files at these positions."""
-        paths = tuple(self.paths[index] for index in indices.tolist())
-        return FileSamples(self.root, paths, self.labels[indices])
-
     def decode(
-        self, image_format: ImageFormat, on_progress: Progress | None = None
-    ) -> tuple[PixelStore, tuple[Skipped, ...]]:
-        """Decode all files; those that cannot be read are listed instead."""
-        files = [self.root / path for path in self.paths]
-        pixels, reasons = decode_files(files, image_format, on_progress)
-        ids = self.ids
-        good = np.array([place not in reasons for place in range(len(self))], dtype=np.bool_)
-        names = tuple(name for name, read in zip(ids, good, strict=True) if read)
-        skipped = tuple(Skipped(ids[place], reasons[place]) for place in sorted(reasons))
-        return PixelStore(pixels, self.labels[good], names), skipped
+        self,
+        image_format: ImageFormat,
+        *,
+        allocate: Allocate = in_memory,
+        max_pixels: int = MAX_PIXELS,
+        on_progress: Progress | None = None,
+    ) -> Reading:
+        """Decode all files; those that cannot be read get a reason."""
+        return decode_all(
+            self.origin.readers(self.paths),
+            allocate((len(self), *image_format.shape)),
+            image_format,
+            max_pixels=max_pixels,
+            on_progress=on_progress,
+        )
+
+    def whole_digest(self, position: int) -> bytes:
+        """Return a digest of the picture at full size; see ``Samples``."""
+        try:
+            return whole_digest(self.origin.read(self.paths[position]))
+        except OSError as error:
+            raise DecodeError(why_unreadable(error)) from error
+
+    def header(self, position: int) -> Header:
+        """Return the picture's size; see ``Samples``."""
+        try:
+            return read_header(self.origin.read(self.paths[position]))
+        except OSError as error:
+            raise DecodeError(why_unreadable(error)) from error
 
 
 def printable(path: str) -> str:

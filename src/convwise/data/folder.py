@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from convwise.data.dataset import Skipped
-from convwise.data.files import FileSamples, printable
+from convwise.data.files import FileSamples, Folder, printable
+from convwise.data.listing import WHOLE, Listing, consecutive
 from convwise.errors import DataError
 
 LAYOUT = (
@@ -37,21 +37,6 @@ _UNREAD_SUFFIXES = (
 _SYSTEM_NAMES = ("__macosx", "thumbs.db", "desktop.ini")
 
 
-@dataclass(frozen=True, eq=False)
-class Listing:
-    """What a folder holds.
-
-    Args:
-        classes: names, sorted.
-        splits: ``{"all": …}``, or ``train`` and those of ``validation`` and ``test`` that exist.
-        skipped: files that are no pictures or stand outside the layout.
-    """
-
-    classes: tuple[str, ...]
-    splits: Mapping[str, FileSamples]
-    skipped: tuple[Skipped, ...]
-
-
 def list_folder(root: Path) -> Listing:
     """List class folders without opening a picture.
 
@@ -62,8 +47,8 @@ def list_folder(root: Path) -> Listing:
         root: the folder; nothing in it is changed.
 
     Raises:
-        DataError: there are fewer than two classes, a class has no picture file, a split has a
-            class that ``train`` lacks, or the layout is another one.
+        DataError: there are fewer than two classes, a split has a class that ``train`` lacks, or
+            the layout is another one.
     """
     skipped: list[Skipped] = []
     folders = _subfolders(root)
@@ -71,7 +56,7 @@ def list_folder(root: Path) -> Listing:
     if not split_folders:
         found = _list_split(root, root, skipped)
         classes = _checked_classes(root, root, found, skipped)
-        return Listing(classes, {"all": _samples(root, found, classes)}, _sorted(skipped))
+        return _listing(root, classes, {WHOLE: found}, skipped)
     for folder in sorted(set(folders) - set(split_folders.values())):
         skipped.append(Skipped(f"{_relative(root, folder)}/", "not one of the split folders"))
     _skip_loose_files(root, root, skipped)
@@ -84,8 +69,7 @@ def list_folder(root: Path) -> Listing:
                 f"{split_folders[name]} has a class {extra[0]!r} that {split_folders['train']} "
                 f"lacks (its classes: {_some(classes)}); add it there or remove it here"
             )
-    samples = {name: _samples(root, found, classes) for name, found in listed.items()}
-    return Listing(classes, samples, _sorted(skipped))
+    return _listing(root, classes, listed, skipped)
 
 
 def _split_folders(root: Path, folders: list[Path]) -> dict[str, Path]:
@@ -149,19 +133,25 @@ def _checked_classes(
         raise DataError(
             f"{folder} holds one class only, {classes[0]!r}; a classifier needs two\n{LAYOUT}"
         )
-    empty = [name for name in classes if not found[name]]
-    if empty:
-        raise DataError(
-            f"class folder {folder / empty[0]} holds no picture; "
-            "add pictures to it, or remove the folder"
-        )
     return classes
 
 
-def _samples(root: Path, found: Mapping[str, list[str]], classes: tuple[str, ...]) -> FileSamples:
-    per_class = [found.get(name, []) for name in classes]
-    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(paths) for paths in per_class])
-    return FileSamples(root, tuple(path for paths in per_class for path in paths), labels)
+def _listing(
+    root: Path,
+    classes: tuple[str, ...],
+    listed: Mapping[str, Mapping[str, list[str]]],
+    skipped: list[Skipped],
+) -> Listing:
+    paths: list[str] = []
+    labels: list[int] = []
+    sizes: dict[str, int] = {}
+    for part, found in listed.items():
+        for label, name in enumerate(classes):
+            paths.extend(found.get(name, ()))
+            labels.extend([label] * len(found.get(name, ())))
+        sizes[part] = len(paths) - sum(sizes.values())
+    samples = FileSamples(Folder(root), tuple(paths), np.array(labels, np.int64))
+    return Listing(root.resolve().name, classes, samples, consecutive(sizes), _sorted(skipped))
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convwise.data.catalogue import CATALOGUE, names, read_named
-from convwise.data.dataset import SPLITS, Dataset, Samples
-from convwise.data.decode import DecodeError, Header, read_header
-from convwise.data.files import FileSamples
+from convwise.data.dataset import SPLITS, Dataset, Header, Samples
 from convwise.data.folder import LAYOUT, list_folder
+from convwise.data.listing import WHOLE, Listing
 from convwise.data.split import stratified_split
 from convwise.errors import DataError, OptionError, did_you_mean
 from convwise.image import ImageFormat, Resize
@@ -20,6 +21,7 @@ VALIDATION_LIMIT = 5_000
 
 _HEADERS_LOOKED_AT = 200
 _LARGEST_NATIVE_SIDE = 64
+_SMALLEST_SIDE = 16
 
 
 def load_data(
@@ -69,23 +71,38 @@ def load_data(
     for option, fraction in (("validation", validation), ("test", test)):
         if not 0 < fraction < 1:
             raise OptionError(f"{option} share {fraction} is not between 0 and 1")
-    found: dict[str, Samples]
-    if isinstance(source, str) and source in CATALOGUE:
-        entry = CATALOGUE[source]
-        named = read_named(entry, data_dir=data_dir, download=download)
-        height, width = named["train"].images.shape[1:3]
-        image_format = _format(height, width, 1, image_size, channels, resize)
-        found = dict(named)
-        splits = _three_splits(source, found, validation, test, seed)
-        return Dataset(source, source, entry.classes, image_format, splits)
-    folder = _existing_folder(source)
-    listing = list_folder(folder)
-    found = dict(listing.splits)
-    splits = _three_splits(str(folder), found, validation, test, seed)
-    image_format = _folder_format(splits["train"], image_size, channels, resize)
+    listing = list_source(source, data_dir=data_dir, download=download)
+    splits, carved = _three_splits(listing, validation, test, seed)
+    image_format = _format(listing.samples, splits["train"], image_size, channels, resize)
     return Dataset(
-        folder.resolve().name, str(source), listing.classes, image_format, splits, listing.skipped
+        name=listing.name,
+        source=str(source),
+        classes=listing.classes,
+        format=image_format,
+        samples=listing.samples,
+        splits=splits,
+        skipped=listing.skipped,
+        carved=carved,
+        groups=listing.groups,
     )
+
+
+def list_source(
+    source: str | Path, *, data_dir: Path | None = None, download: bool = False
+) -> Listing:
+    """Find out what kind of source it is, and what it holds.
+
+    Args:
+        source: see :func:`load_data`.
+        data_dir: where to look first for the files of a named data set.
+        download: fetch a named data set that is nowhere on this machine.
+
+    Raises:
+        DataError: there is no such source, or it cannot be read.
+    """
+    if isinstance(source, str) and source in CATALOGUE:
+        return read_named(CATALOGUE[source], data_dir=data_dir, download=download)
+    return list_folder(_existing_folder(source))
 
 
 def _existing_folder(source: str | Path) -> Path:
@@ -103,74 +120,56 @@ def _existing_folder(source: str | Path) -> Path:
 
 
 def _three_splits(
-    source: str, found: Mapping[str, Samples], validation: float, test: float, seed: int
-) -> dict[str, Samples]:
-    parts = dict(found)
-    train = parts["train"] if "train" in parts else parts.pop("all")
-    if "test" not in parts:
-        kept, held = stratified_split(train.labels, test, seed)
-        train, parts["test"] = train.select(kept), train.select(held)
-    if "validation" not in parts:
-        kept, held = stratified_split(train.labels, validation, seed, VALIDATION_LIMIT)
-        train, parts["validation"] = train.select(kept), train.select(held)
+    listing: Listing, validation: float, test: float, seed: int
+) -> tuple[dict[str, NDArray[np.int64]], tuple[str, ...]]:
+    """Return the positions of each split, and the names of the splits that are made here."""
+    parts = dict(listing.parts)
+    train = parts.pop("train") if "train" in parts else parts.pop(WHOLE)
+    labels = listing.samples.labels
+    carved = tuple(split for split in ("test", "validation") if split not in parts)
+    for split in carved:
+        share, limit = (test, None) if split == "test" else (validation, VALIDATION_LIMIT)
+        kept, held = stratified_split(labels[train], share, seed, limit)
+        train, parts[split] = train[kept], train[held]
     parts["train"] = train
-    for split in SPLITS:
-        if not len(parts[split]):
-            raise DataError(
-                f"{source}: too few pictures for a {split} split; have at least three of a class"
-            )
-    return {split: parts[split] for split in SPLITS}
+    return {split: parts[split] for split in SPLITS}, carved
 
 
 def _format(
-    height: int,
-    width: int,
-    native_channels: int,
+    samples: Samples,
+    train: NDArray[np.int64],
     image_size: int | None,
     channels: int | None,
     resize: Resize,
 ) -> ImageFormat:
-    if image_size is not None:
-        height = width = image_size
-    return ImageFormat(
-        height, width, native_channels if channels is None else channels, resize=resize
-    )
-
-
-def _folder_format(
-    train: Samples, image_size: int | None, channels: int | None, resize: Resize
-) -> ImageFormat:
     if image_size is not None and channels is not None:
         return ImageFormat(image_size, image_size, channels, resize=resize)
-    assert isinstance(train, FileSamples)
-    headers = _headers(train)
-    grey = all(header.grey for header in headers)
-    height, width = _side(headers)
-    return _format(height, width, 1 if grey else 3, image_size, channels, resize)
+    headers = _headers(samples, train)
+    grey = bool(headers) and all(header.grey for header in headers)
+    height, width = _side(headers) if image_size is None else (image_size, image_size)
+    native = 1 if grey else 3
+    return ImageFormat(height, width, native if channels is None else channels, resize=resize)
 
 
-def _headers(train: FileSamples) -> list[Header]:
+def _headers(samples: Samples, train: NDArray[np.int64]) -> list[Header]:
     count = min(len(train), _HEADERS_LOOKED_AT)
-    chosen = np.linspace(0, len(train) - 1, count).round().astype(int)
-    headers, reasons = [], []
-    for index in chosen.tolist():
-        try:
-            headers.append(read_header(train.root / train.paths[index]))
-        except DecodeError as error:
-            reasons.append(f"{train.ids[index]}: {error.reason}")
-    if not headers:
-        raise DataError(
-            f"{train.root}: none of {count} training pictures looked at can be read; {reasons[0]}"
-        )
+    chosen = train[np.linspace(0, len(train) - 1, count).round().astype(int)] if count else train
+    headers = []
+    for position in chosen.tolist():
+        # What cannot be read is told when everything is decoded.
+        with contextlib.suppress(DataError):
+            headers.append(samples.header(position))
     return headers
 
 
 def _side(headers: Sequence[Header]) -> tuple[int, int]:
+    if not headers:
+        return _SMALLEST_SIDE, _SMALLEST_SIDE
     sizes = {(header.height, header.width) for header in headers}
     if len(sizes) == 1:
         height, width = sizes.pop()
         if max(height, width) <= _LARGEST_NATIVE_SIDE:
             return height, width
     shorter = np.median([min(header.height, header.width) for header in headers])
-    side = int(np.clip(shorter, 16, 128)) // 16 * 16
+    side = int(np.clip(shorter, _SMALLEST_SIDE, 128)) // 16 * 16
     return side, side

@@ -2,80 +2,92 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convwise.data.dataset import Progress
-from convwise.data.decode import DecodeError, decode_image
+from convwise.data.dataset import MAX_PIXELS, Progress, Reading
+from convwise.data.decode import decode_picture, why_unreadable
+from convwise.data.store import DIGEST_BYTES, pixel_digest
+from convwise.data.traits import Traits
+from convwise.errors import DecodeError
 from convwise.image import ImageFormat
 
 _FILES_PER_TASK = 16
 _TASKS_PER_THREAD = 4
 
 
-def decode_files(
-    paths: Sequence[Path], image_format: ImageFormat, on_progress: Progress | None = None
-) -> tuple[NDArray[np.uint8], dict[int, str]]:
+def decode_all(
+    readers: Iterable[tuple[int, Callable[[], bytes]]],
+    images: NDArray[np.uint8],
+    image_format: ImageFormat,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    on_progress: Progress | None = None,
+) -> Reading:
     """Decode files with one thread per processor; Pillow works outside Python's lock.
 
-    Memory stays at the result plus one full-size picture a thread: each task writes into its own
-    rows of the result, and only a few tasks wait at any time.
+    Memory stays at the result plus one file and one full-size picture a thread: each task writes
+    into its own rows of the result, and only a few tasks wait at any time.
 
     Args:
-        paths: n files.
+        readers: (position, what returns the file's bytes) for each of n files, in any order.
+        images: uint8, (n, height, width, channels), filled at each file's position.
         image_format: what to decode to.
+        max_pixels: files that state more are not decoded.
         on_progress: called from this thread as ``on_progress(done, n)``.
-
-    Returns:
-        (pixels, reasons): uint8 (n - failures, height, width, channels) in the order of
-        ``paths``, and why the files at the other positions are missing.
     """
-    pixels = np.empty((len(paths), *image_format.shape), np.uint8)
+    count = len(images)
+    traits = Traits.empty(count)
+    digests = np.zeros((count, DIGEST_BYTES), np.uint8)
     reasons: dict[int, str] = {}
 
-    def decode_some(places: range) -> dict[int, str]:
+    def decode_some(work: tuple[tuple[int, Callable[[], bytes]], ...]) -> dict[int, str]:
         failed: dict[int, str] = {}
-        for place in places:
+        for place, read in work:
             try:
-                pixels[place] = decode_image(paths[place], image_format)
-            except DecodeError as error:
-                failed[place] = error.reason
+                picture = decode_picture(read(), image_format, max_pixels)
+            except (DecodeError, OSError) as error:
+                images[place] = 0
+                failed[place] = why_unreadable(error)
+                continue
+            images[place] = picture.pixels
+            digests[place] = np.frombuffer(pixel_digest(picture.pixels), np.uint8)
+            traits.widths[place], traits.heights[place] = picture.width, picture.height
+            traits.kinds[place] = picture.kinds
         return failed
 
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    waiting: deque[tuple[range, Future[dict[int, str]]]] = deque()
-    executor = ThreadPoolExecutor(threads or 1, thread_name_prefix="decode")
+    threads = _usable_cores()
+    waiting: deque[tuple[int, Future[dict[int, str]]]] = deque()
+    executor = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+    done = 0
 
     def collect() -> None:
-        places, future = waiting.popleft()
+        nonlocal done
+        size, future = waiting.popleft()
         reasons.update(future.result())
+        done += size
         if on_progress:
-            on_progress(places.stop, len(paths))
+            on_progress(done, count)
 
     try:
-        for start in range(0, len(paths), _FILES_PER_TASK):
-            places = range(start, min(start + _FILES_PER_TASK, len(paths)))
-            waiting.append((places, executor.submit(decode_some, places)))
-            if len(waiting) >= _TASKS_PER_THREAD * (threads or 1):
+        remaining = iter(readers)
+        while work := tuple(itertools.islice(remaining, _FILES_PER_TASK)):
+            waiting.append((len(work), executor.submit(decode_some, work)))
+            if len(waiting) >= _TASKS_PER_THREAD * threads:
                 collect()
         while waiting:
             collect()
     finally:
         executor.shutdown(cancel_futures=True)
-    return _without(pixels, reasons), reasons
+    return Reading(images, np.arange(count, dtype=np.int64), traits, digests, reasons)
 
 
-def _without(pixels: NDArray[np.uint8], failed: dict[int, str]) -> NDArray[np.uint8]:
-    if not failed:
-        return pixels
-    good = [place for place in range(len(pixels)) if place not in failed]
-    # In place: a second copy might not fit.
-    for target, place in enumerate(good):
-        pixels[target] = pixels[place]
-    return pixels[: len(good)]
+def _usable_cores() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return cores or 1

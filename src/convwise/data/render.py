@@ -6,20 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convwise.errors import DataError
+from convwise.errors import DecodeError
 from convwise.image import ImageFormat
-
-
-class DecodeError(DataError):
-    """A file that cannot become pixels.
-
-    Args:
-        reason: why, in plain words and without the file's name.
-    """
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
 
 
 def render(

@@ -62,10 +62,15 @@ def evaluate(
 
 def _chosen(decoded: Decoded, split: SplitName) -> PixelStore:
     if split != "all":
-        return decoded.stores[split]
+        store = decoded.stores[split]
+        if not len(store):
+            raise DataError(
+                f"{decoded.dataset.source}: no picture of the {split} split can be read"
+            )
+        return store
     stores = list(decoded.stores.values())
     return PixelStore(
-        pixels=np.concatenate([store.pixels for store in stores]),
+        np.concatenate([store.pixels for store in stores]),
         labels=np.concatenate([store.labels for store in stores]),
         ids=tuple(name for store in stores for name in store.ids),
     )

@@ -9,10 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from convwise.data.batches import to_input
+from convwise.data.store import PixelStore
 from convwise.model.allocator import keep_freed_memory
 from convwise.model.trained import TrainedModel
 
 BATCH_SIZE = 256
+STORE_BLOCK = 8 * BATCH_SIZE
 
 
 def predict_logits(
@@ -66,3 +68,19 @@ def predict_probabilities(
 ) -> NDArray[np.float32]:
     """Return float32 (images, classes) probabilities; arguments as for :func:`predict_logits`."""
     return softmax(predict_logits(model, pixels, on_progress=on_progress), model.temperature)
+
+
+def predict_store(
+    model: TrainedModel,
+    store: PixelStore,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Return float32 (images, classes) probabilities; of the pixels, only a part is in memory."""
+    probabilities = np.empty((len(store), len(model.classes)), np.float32)
+    for start in range(0, len(store), STORE_BLOCK):
+        block = slice(start, start + STORE_BLOCK)
+        probabilities[block] = predict_probabilities(model, store.take(block))
+        if on_progress is not None:
+            on_progress(min(start + STORE_BLOCK, len(store)), len(store))
+    return probabilities

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convwise.data.store import PixelStore
 from convwise.evaluation.metrics import score
-from convwise.evaluation.predict import predict_probabilities
+from convwise.evaluation.predict import predict_store
 from convwise.evaluation.shift import shift_robustness
 from convwise.model.trained import TrainedModel
 
@@ -55,12 +55,12 @@ def evaluate_split(
         shift_images: how many images, evenly spread, the shift curve is measured on; 0 for none.
         on_progress: called with the number of images done and the number of all.
     """
-    probabilities = predict_probabilities(model, store.pixels, on_progress=on_progress)
+    probabilities = predict_store(model, store, on_progress=on_progress)
     figures = score(store.labels, probabilities, model.classes)
     figures["shift"] = []
     if shift_images:
         count = min(shift_images, len(store.labels))
-        chosen = np.linspace(0, len(store.labels) - 1, count).astype(int)
-        figures["shift"] = shift_robustness(model, store.pixels[chosen], store.labels[chosen])
+        chosen = np.linspace(0, len(store.labels) - 1, count).astype(np.int64)
+        figures["shift"] = shift_robustness(model, store.take(chosen), store.labels[chosen])
         figures["shift_images"] = count
     return Evaluation(figures, store.labels, probabilities, store.ids)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from convwise.report import pictures_wanted, write_report
 from convwise.training.run import Run, RunFolder
 
@@ -16,9 +18,9 @@ def report_run(run: Run) -> Path:
     """
     wanted = set(pictures_wanted(run.folder))
     store = run.test_store
-    pictures = {
-        name: pixels for name, pixels in zip(store.ids, store.pixels, strict=True) if name in wanted
-    }
+    places = np.array([at for at, name in enumerate(store.ids) if name in wanted], np.int64)
+    shown = store.select(places)
+    pictures = dict(zip(shown.ids, shown.pixels, strict=True))
     path = write_report(run.folder, pictures)
     RunFolder(run.folder).seal()
     return path

@@ -15,7 +15,7 @@ from convwise.data.store import PixelStore
 from convwise.design.plan import Plan
 from convwise.errors import DataError, DesignError, OptionError
 from convwise.evaluation.metrics import negative_log_likelihood
-from convwise.evaluation.predict import predict_probabilities
+from convwise.evaluation.predict import predict_store
 from convwise.image import ImageFormat
 from convwise.model.allocator import keep_freed_memory
 from convwise.model.build import build
@@ -107,7 +107,7 @@ def fit_model(
     batches = Batches(train, image_format, recipe.batch_size, seed, augmentation)
 
     def validate() -> tuple[float, float]:
-        probabilities = predict_probabilities(model, validation.pixels)
+        probabilities = predict_store(model, validation)
         right = probabilities.argmax(axis=1) == validation.labels
         return negative_log_likelihood(validation.labels, probabilities), float(right.mean())
 
@@ -144,8 +144,8 @@ def _race(
     precision: PrecisionChoice,
     watcher: Watcher,
 ) -> Race:
-    chosen = np.linspace(0, len(store) - 1, min(batch_size, len(store))).astype(int)
-    images = to_input(store.pixels[chosen], model.image_format)
+    chosen = np.linspace(0, len(store) - 1, min(batch_size, len(store))).astype(np.int64)
+    images = to_input(store.take(chosen), model.image_format)
     labels = torch.from_numpy(store.labels[chosen])
     if precision != "auto":
         return time_trial(model.network, images, labels, precision)

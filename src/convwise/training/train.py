@@ -77,7 +77,7 @@ def train(
         data = load_data(data, seed=seed, **data_options)
     dataset = data.dataset if isinstance(data, Decoded) else data
     network_plan = plan(design, dataset.format, len(dataset.classes)).require()
-    decoded = data if isinstance(data, Decoded) else data.decode(watcher.reading)
+    decoded = data if isinstance(data, Decoded) else _read(data, watcher)
     job = _Job(
         name=_short_name(network),
         plan=network_plan,
@@ -104,6 +104,12 @@ def use_threads(count: int | None) -> None:
     if not 1 <= count <= 1024:
         raise OptionError(f"--threads {count}: use a number from 1 to 1024")
     torch.set_num_threads(count)
+
+
+def _read(dataset: Dataset, watcher: Watcher) -> Decoded:
+    decoded = dataset.decode(watcher.reading)
+    decoded.require_learnable()
+    return decoded
 
 
 def _short_name(network: str | Path | Network) -> str:

@@ -65,28 +65,46 @@ def test_another_content_than_published_names_the_file(path: Path) -> None:
 def test_pictures_come_by_class_then_in_their_own_order() -> None:
     images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1)
     samples = ArraySamples.of(images, np.array([1, 0, 1, 0, 2], np.uint8), "train")
-    store, skipped = samples.decode(ImageFormat(1, 1, 1))
-    assert store.pixels.ravel().tolist() == [1, 3, 0, 2, 4]
-    assert store.labels.tolist() == [0, 0, 1, 1, 2]
-    assert store.ids[0] == "train/00001"
-    assert skipped == ()
+    reading = samples.decode(ImageFormat(1, 1, 1))
+    assert reading.images[reading.rows].ravel().tolist() == [1, 3, 0, 2, 4]
+    assert samples.labels.tolist() == [0, 0, 1, 1, 2]
+    assert samples.ids[0] == "train/00001"
+    assert reading.reasons == {}
 
 
-def test_selected_pictures_keep_their_names() -> None:
+def test_pixels_that_have_the_format_are_not_copied() -> None:
     images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1)
-    samples = ArraySamples.of(images, np.zeros(5, int), "x").select(np.array([4, 2]))
-    store, _ = samples.decode(ImageFormat(1, 1, 1))
-    assert (store.pixels.ravel().tolist(), store.ids) == ([4, 2], ("x/00004", "x/00002"))
+    samples = ArraySamples.of(images, np.zeros(5, int), "x")
+    assert np.shares_memory(samples.decode(ImageFormat(1, 1, 1)).images, images)
+
+
+def test_joined_parts_keep_their_order_and_names() -> None:
+    first = ArraySamples.of(np.array([[[3]], [[4]]], np.uint8), np.array([1, 0]), "train")
+    second = ArraySamples.of(np.array([[[5]]], np.uint8), np.array([0]), "test")
+    joined = ArraySamples.joined([first, second])
+    reading = joined.decode(ImageFormat(1, 1, 1))
+    assert reading.images[reading.rows].ravel().tolist() == [4, 3, 5]
+    assert joined.ids == ("train/00001", "train/00000", "test/00000")
+
+
+def test_parts_of_other_shapes_are_not_joined() -> None:
+    parts = [
+        ArraySamples.of(np.zeros((1, side, side), np.uint8), np.array([0]), "x") for side in (2, 3)
+    ]
+    with pytest.raises(DataError, match="pictures of 2 × 2 and 3 × 3"):
+        ArraySamples.joined(parts)
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 4), (2, 4, 4, 1), (2, 4, 4, 3)])
 def test_other_formats_are_rendered(shape: tuple[int, ...]) -> None:
     samples = ArraySamples.of(np.full(shape, 200, np.uint8), np.array([0, 1]), "x")
     seen: list[int] = []
-    store, _ = samples.decode(ImageFormat(6, 8, 3), lambda done, total: seen.append(done))
-    assert store.pixels.shape == (2, 6, 8, 3)
-    assert (store.pixels[:, :, 1:7] == 200).all()
-    assert (store.pixels[:, :, [0, 7]] == 0).all()
+    reading = samples.decode(
+        ImageFormat(6, 8, 3), on_progress=lambda done, total: seen.append(done)
+    )
+    assert reading.images.shape == (2, 6, 8, 3)
+    assert (reading.images[:, :, 1:7] == 200).all()
+    assert (reading.images[:, :, [0, 7]] == 0).all()
     assert seen[-1] == 2
 
 

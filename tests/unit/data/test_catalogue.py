@@ -71,9 +71,10 @@ def put(folder: Path, *, zipped: bool = True, change: str | None = None) -> None
 @pytest.mark.parametrize("zipped", [True, False])
 def test_each_place_is_looked_in(tmp_path: Path, place: str, zipped: bool) -> None:
     put(tmp_path / place, zipped=zipped)
-    samples = read_named(TOY, data_dir=tmp_path / "given")
-    assert samples["train"].ids == ("train/00000", "train/00003", "train/00001", "train/00002")
-    assert samples["test"].labels.tolist() == [0, 0, 1, 1]
+    listing = read_named(TOY, data_dir=tmp_path / "given")
+    names = ("train/00000", "train/00003", "train/00001", "train/00002")
+    assert listing.samples.ids[:4] == names
+    assert listing.samples.labels[listing.parts["test"]].tolist() == [0, 0, 1, 1]
 
 
 def test_the_first_place_wins_and_half_a_place_does_not_count(tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ def test_nothing_is_fetched_unless_asked(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_download_fills_the_cache_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked = serve(monkeypatch, honest)
     for _ in range(2):
-        assert len(read_named(TOY, download=True)["train"]) == 4
+        assert len(read_named(TOY, download=True).parts["train"]) == 4
     assert asked == [f"http://example.invalid/{name}.gz" for name in CONTENTS]
     cached = tmp_path / "cache/convwise/toy"
     assert sorted(path.name for path in cached.iterdir()) == ["tx.gz", "ty.gz", "x.gz", "y.gz"]

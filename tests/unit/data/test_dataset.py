@@ -7,6 +7,7 @@ import pytest
 
 from convwise.data.arrays import ArraySamples
 from convwise.data.dataset import Dataset
+from convwise.data.traits import Kind
 from convwise.errors import DataError
 from convwise.image import ImageFormat
 
@@ -14,8 +15,8 @@ from convwise.image import ImageFormat
 def make(classes: tuple[str, ...] = ("a", "b"), level: int = 0, folder: str = "here") -> Dataset:
     images = np.full((4, 2, 2), level, np.uint8)
     samples = ArraySamples.of(images, np.array([0, 1, 0, 1]), folder)
-    splits = {"train": samples, "validation": samples, "test": samples}
-    return Dataset("toy", folder, classes, ImageFormat(2, 2, 1), splits)
+    splits = {split: np.arange(4) for split in ("train", "validation", "test")}
+    return Dataset("toy", folder, classes, ImageFormat(2, 2, 1), samples, splits)
 
 
 def test_the_fingerprint_is_of_classes_labels_and_pixels() -> None:
@@ -47,4 +48,15 @@ def test_splits_must_be_the_three() -> None:
 def test_progress_counts_pictures_of_all_splits() -> None:
     seen: list[tuple[int, int]] = []
     make().decode(lambda done, total: seen.append((done, total)))
-    assert seen == [(4, 12), (8, 12), (12, 12)]
+    assert seen == [(4, 4)]
+
+
+def test_splits_share_the_pixels() -> None:
+    decoded = make().decode()
+    assert decoded.stores["train"].images is decoded.stores["test"].images
+
+
+def test_traits_stand_beside_the_pictures() -> None:
+    traits = make().decode().traits["test"]
+    assert traits.widths.tolist() == traits.heights.tolist() == [2, 2, 2, 2]
+    assert traits.having(Kind.GREY).all()

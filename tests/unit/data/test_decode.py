@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from convwise.data import decode
-from convwise.data.decode import DecodeError, decode_image, read_header
+from convwise.data.decode import decode_image, decode_picture, read_header, whole_digest
+from convwise.data.traits import Kind
+from convwise.errors import DecodeError
 from convwise.image import ImageFormat
 
 GENERATOR = np.random.default_rng(7)
@@ -318,17 +320,15 @@ def test_a_flipped_bit_in_a_png_is_damage() -> None:
 @pytest.mark.parametrize("width", [10_001, 100_000])
 def test_too_many_pixels_are_refused_before_decoding(width: int) -> None:
     content = chunked_png(8, 0, b"", width, 10_000, b"")
-    with pytest.raises(DecodeError, match="100 million"):
+    with pytest.raises(DecodeError, match=r"pixels .*allowed"):
         decode_image(content, GREY_FORMAT)
 
 
-def test_the_cap_counts_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode, "MAX_PIXELS", 35)
+def test_the_cap_counts_pixels() -> None:
     content = saved(Image.fromarray(GREY))
-    decode_image(content, GREY_FORMAT)
-    monkeypatch.setattr(decode, "MAX_PIXELS", 34)
-    with pytest.raises(DecodeError, match="7 × 5 pixels"):
-        decode_image(content, GREY_FORMAT)
+    assert decode_picture(content, GREY_FORMAT, max_pixels=35).width == 7
+    with pytest.raises(DecodeError, match="7 × 5 pixels are more than the 34 that"):
+        decode_picture(content, GREY_FORMAT, max_pixels=34)
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
@@ -363,3 +363,31 @@ def test_a_header_of_no_picture_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("words")
     with pytest.raises(DecodeError, match="not a picture"):
         read_header(tmp_path / "a.png")
+
+
+def test_kinds_tell_what_is_out_of_the_ordinary() -> None:
+    def kinds(image: Image.Image, kind: str = "PNG", **options: Any) -> Kind:
+        return decode_picture(saved(image, kind, **options), COLOUR_FORMAT).kinds
+
+    colour = Image.fromarray(COLOUR)
+    assert kinds(colour) == Kind(0)
+    assert kinds(Image.fromarray(GREY)) == Kind.GREY
+    assert kinds(colour.convert("CMYK"), "JPEG") == Kind.CMYK
+    assert kinds(colour.convert("P")) == Kind.PALETTE
+    assert kinds(colour.convert("RGBA")) == Kind.ALPHA
+    assert kinds(Image.fromarray(GREY.astype(np.uint16))) == Kind.GREY | Kind.SIXTEEN_BIT
+    frames = [Image.fromarray(255 - COLOUR)]
+    assert kinds(colour, "WEBP", save_all=True, append_images=frames) & Kind.ANIMATED
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    assert kinds(colour, "JPEG", exif=turned) == Kind.ROTATED
+    assert kinds(colour, "TIFF", exif=turned) == Kind.ROTATED
+
+
+def test_the_whole_digest_is_of_the_colours_and_the_shape_alone() -> None:
+    colour = Image.fromarray(COLOUR)
+    assert whole_digest(saved(colour)) == whole_digest(saved(colour, "BMP"))
+    assert whole_digest(saved(colour)) == whole_digest(saved(colour.convert("RGBA")))
+    assert whole_digest(saved(colour)) != whole_digest(saved(Image.fromarray(COLOUR + 1)))
+    black = [Image.new("RGB", size) for size in ((2, 8), (4, 4))]
+    assert whole_digest(saved(black[0])) != whole_digest(saved(black[1]))

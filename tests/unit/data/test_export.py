@@ -17,8 +17,8 @@ def make(classes: tuple[str, ...]) -> Dataset:
     labels = np.arange(len(classes) * 2) % len(classes)
     images = np.random.default_rng(0).integers(0, 256, (len(labels), 4, 4, 3), dtype=np.uint8)
     samples = ArraySamples.of(images, labels, "x")
-    splits = {"train": samples, "validation": samples, "test": samples}
-    return Dataset("toy", "toy", classes, ImageFormat(4, 4, 3), splits)
+    splits = {split: np.arange(len(labels)) for split in ("train", "validation", "test")}
+    return Dataset("toy", "toy", classes, ImageFormat(4, 4, 3), samples, splits)
 
 
 def test_names_are_safe_and_sort_in_class_order(tmp_path: Path) -> None:

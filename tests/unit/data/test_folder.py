@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from convwise.data import load_data
+from convwise.data.files import Folder
 from convwise.data.folder import list_folder
 from convwise.errors import DataError
 from convwise.image import ImageFormat
@@ -20,17 +21,17 @@ Make = Callable[..., Path]
 def test_classes_are_sorted_and_files_follow_class_then_name(make_folder: Make) -> None:
     listing = list_folder(make_folder({"b": 2, "a": 1, "C": 1}))
     assert listing.classes == ("C", "a", "b")
-    assert listing.splits["all"].ids == ("C/000.png", "a/000.png", "b/000.png", "b/001.png")
-    assert listing.splits["all"].labels.tolist() == [0, 1, 2, 2]
+    assert listing.samples.ids == ("C/000.png", "a/000.png", "b/000.png", "b/001.png")
+    assert listing.samples.labels.tolist() == [0, 1, 2, 2]
 
 
 @pytest.mark.parametrize("name", ["val", "valid", "validation", "Validation"])
 def test_split_folders_are_used(make_folder: Make, name: str) -> None:
     root = make_folder({"train/a": 2, "train/b": 1, f"{name}/b": 3, "test/a": 1})
     listing = list_folder(root)
-    assert list(listing.splits) == ["train", "validation", "test"]
-    assert listing.splits["validation"].labels.tolist() == [1, 1, 1]
-    assert listing.splits["test"].ids == ("test/a/000.png",)
+    assert list(listing.parts) == ["train", "validation", "test"]
+    assert listing.samples.labels[listing.parts["validation"]].tolist() == [1, 1, 1]
+    assert listing.samples.ids[-1] == "test/a/000.png"
 
 
 def test_a_missing_split_is_carved_from_training(make_folder: Make) -> None:
@@ -45,7 +46,7 @@ def test_a_missing_split_is_carved_from_training(make_folder: Make) -> None:
 
 def test_pictures_in_inner_folders_belong_to_the_class(make_folder: Make) -> None:
     root = make_folder({"a/x": 1, "a/y/z": 1, "b": 1})
-    assert list_folder(root).splits["all"].ids == ("a/x/000.png", "a/y/z/000.png", "b/000.png")
+    assert list_folder(root).samples.ids == ("a/x/000.png", "a/y/z/000.png", "b/000.png")
 
 
 def test_hidden_and_system_files_are_ignored(make_folder: Make) -> None:
@@ -54,7 +55,7 @@ def test_hidden_and_system_files_are_ignored(make_folder: Make) -> None:
     (root / "a" / "Thumbs.db").write_bytes(b"x")
     listing = list_folder(root)
     assert listing.classes == ("a", "b")
-    assert len(listing.splits["all"]) == 2
+    assert len(listing.samples) == 2
     assert listing.skipped == ()
 
 
@@ -62,7 +63,7 @@ def test_extensions_count_in_any_case_and_content_decides_without_one(make_folde
     root = make_folder({"a": 2, "b": 1})
     (root / "a" / "000.png").rename(root / "a" / "000.PNG")
     (root / "a" / "001.png").rename(root / "a" / "001")
-    assert list_folder(root).splits["all"].ids == ("a/000.PNG", "a/001", "b/000.png")
+    assert list_folder(root).samples.ids == ("a/000.PNG", "a/001", "b/000.png")
 
 
 def test_foreign_files_are_listed_with_their_reason(make_folder: Make) -> None:
@@ -103,10 +104,10 @@ def test_a_file_name_that_is_no_utf8_gets_a_writable_id(make_folder: Make) -> No
         (root / "a" / "000.png").rename(root / "a" / os.fsdecode(b"\xff.png"))
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
-    assert list_folder(root).splits["all"].ids[0] == "a/\\xff.png"
-    store, skipped = list_folder(root).splits["all"].decode(ImageFormat(8, 8, 1))
-    assert len(store) == 2
-    assert skipped == ()
+    assert list_folder(root).samples.ids[0] == "a/\\xff.png"
+    reading = list_folder(root).samples.decode(ImageFormat(8, 8, 1))
+    assert len(reading.rows) == 2
+    assert reading.reasons == {}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,6 @@ def test_a_file_name_that_is_no_utf8_gets_a_writable_id(make_folder: Make) -> No
         ({}, "holds no pictures in class folders: found 0 folders without pictures"),
         ({"a": 0, "b": 0}, "found 2 folders without pictures and 0 other files"),
         ({"a": 3}, "holds one class only, 'a'; a classifier needs two"),
-        ({"a": 3, "b": 0}, "b holds no picture; add pictures to it"),
         ({"train/a": 1, "train/b": 1, "val/c": 1}, "has a class 'c' that .*train lacks"),
         ({"val/a": 1, "test/b": 1}, "has test/ and val/ but no train/"),
         ({"train/a": 1, "val/a": 1, "valid/a": 1}, "has both val/ and valid/; keep one"),
@@ -180,16 +180,15 @@ def test_a_file_that_may_not_be_read_is_skipped(
     make_folder: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = make_folder({"train/a": 2, "train/b": 2, "val/a": 1, "test/a": 1})
-    locked = root / "train/a/001.png"
-    really_open = Image.open
+    really_read = Folder.read
 
     # File permissions would not stop a test that runs as root.
-    def refusing(source: object, *arguments: object, **options: object) -> Image.Image:
-        if str(source) == str(locked):
-            raise PermissionError(errno.EACCES, "Permission denied", str(source))
-        return really_open(source, *arguments, **options)  # type: ignore[arg-type]
+    def refusing(folder: Folder, name: str) -> bytes:
+        if name == "train/a/001.png":
+            raise PermissionError(errno.EACCES, "Permission denied", name)
+        return really_read(folder, name)
 
-    monkeypatch.setattr("convwise.data.decode.Image.open", refusing)
+    monkeypatch.setattr(Folder, "read", refusing)
     assert [(item.path, item.reason) for item in load_data(root).decode().skipped] == [
         ("train/a/001.png", "cannot be read: Permission denied")
     ]
@@ -201,19 +200,30 @@ def test_a_class_without_a_readable_picture_is_an_error(make_folder: Make) -> No
     with pytest.raises(
         DataError, match=r"class 'b' has no readable picture .*train/b/000.png: not"
     ):
-        load_data(root).decode()
+        load_data(root).decode().require_learnable()
 
 
 def test_a_split_without_a_readable_picture_is_an_error(make_folder: Make) -> None:
     root = make_folder({"train/a": 2, "train/b": 1, "val/a": 1, "test/a": 1})
     (root / "test/a/000.png").write_bytes(b"")
     with pytest.raises(DataError, match="no picture of the test split can be read"):
-        load_data(root).decode()
+        load_data(root).decode().require_learnable()
 
 
 def test_a_folder_of_unreadable_pictures_is_an_error(make_folder: Make) -> None:
     root = make_folder({"a": 3, "b": 3})
     for path in root.rglob("*.png"):
         path.write_bytes(b"words")
-    with pytest.raises(DataError, match="none of 2 training pictures looked at can be read; a/"):
-        load_data(root, test=0.3, validation=0.3)
+    decoded = load_data(root, test=0.3, validation=0.3).decode()
+    assert len(decoded.skipped) == 6
+    with pytest.raises(
+        DataError, match=r"no picture of the train split .*6 files .* a/000.png: not"
+    ):
+        decoded.require_learnable()
+
+
+def test_an_empty_class_folder_is_a_class_without_pictures(make_folder: Make) -> None:
+    dataset = load_data(make_folder({"a": 5, "b": 0, "c": 5}))
+    assert dataset.classes == ("a", "b", "c")
+    with pytest.raises(DataError, match="class 'b' has no readable picture to learn from"):
+        dataset.decode().require_learnable()

@@ -48,3 +48,23 @@ def test_parts_that_do_not_belong_together_are_refused(
 ) -> None:
     with pytest.raises(DataError, match=message):
         PixelStore(pixels, labels, ids)
+
+
+def test_a_selection_copies_no_pixel_and_takes_its_rows() -> None:
+    pixels = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1)
+    whole = PixelStore(pixels, np.arange(5), tuple("abcde"))
+    chosen = whole.select(np.array([4, 2, 0])).select(np.array([2, 0]))
+    assert chosen.images is pixels
+    assert chosen.pixels.ravel().tolist() == [0, 4]
+    assert (chosen.ids, chosen.labels.tolist()) == (("a", "e"), [0, 4])
+    assert chosen.take(np.array([1])).ravel().tolist() == [4]
+
+
+def test_digests_are_of_the_pixels_whether_computed_or_passed_on() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 3, 3, 1), dtype=np.uint8)
+    pixels[3] = pixels[0]
+    whole = make(pixels)
+    assert (whole.digests[0] == whole.digests[3]).all()
+    assert (whole.digests[0] != whole.digests[1]).any()
+    places = np.array([2, 3])
+    assert np.array_equal(whole.select(places).digests, whole.digests[places])

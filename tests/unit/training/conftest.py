@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from convwise.data.arrays import ArraySamples
 from convwise.data.dataset import Dataset, Decoded, Skipped
+from convwise.data.listing import consecutive
 from convwise.data.store import PixelStore
 from convwise.image import ImageFormat
 from convwise.training.progress import EpochRecord, Watcher
@@ -24,7 +26,13 @@ def store(count: int, seed: int) -> PixelStore:
 def make_decoded() -> Decoded:
     stores = {"train": store(30, 1), "validation": store(9, 2), "test": store(12, 3)}
     classes = ("low", "middle", "top")
-    dataset = Dataset("bars", "bars/", classes, ImageFormat(8, 8, 1), stores)
+    samples = ArraySamples.of(
+        np.concatenate([each.pixels for each in stores.values()]),
+        np.concatenate([each.labels for each in stores.values()]),
+        "bars",
+    )
+    splits = consecutive({split: len(each) for split, each in stores.items()})
+    dataset = Dataset("bars", "bars/", classes, ImageFormat(8, 8, 1), samples, splits)
     return Decoded(dataset, stores, (Skipped("low/note.txt", "not an image file"),))
 
 

@@ -131,7 +131,9 @@ def test_metrics_predictions_and_audit_fit_together(run: Run) -> None:
     audit = read(run, "audit.json")
     assert audit["images"] == 51
     assert sum(audit["classes"].values()) == 51
-    assert audit["skipped"] == [{"path": "low/note.txt", "reason": "not an image file"}]
+    assert audit["skipped"] == [
+        {"path": "low/note.txt", "reason": "not an image file", "damaged": False}
+    ]
 
 
 def test_the_model_file_gives_the_answers_of_the_run(run: Run, decoded: Decoded) -> None:
@@ -173,7 +175,7 @@ def test_the_test_split_takes_no_part_in_training(
     run: Run, decoded: Decoded, tmp_path: Path
 ) -> None:
     store = decoded.stores["test"]
-    poisoned = replace(store, pixels=255 - store.pixels, labels=(store.labels + 1) % 3)
+    poisoned = replace(store, images=255 - store.images, labels=(store.labels + 1) % 3)
     stores = dict(decoded.stores) | {"test": poisoned}
     other = trained(replace(decoded, stores=stores), tmp_path / "poisoned", seed=4)
     for name in ("model.safetensors", "checkpoint/state.safetensors"):
@@ -292,7 +294,7 @@ def test_a_network_that_does_not_fit_is_refused_before_a_folder_is_made(
 
 def test_a_network_without_weights_cannot_be_trained(decoded: Decoded, tmp_path: Path) -> None:
     colour = {
-        name: replace(store, pixels=np.repeat(store.pixels, 3, axis=3))
+        name: replace(store, images=np.repeat(store.images, 3, axis=3))
         for name, store in decoded.stores.items()
     }
     image_format = replace(decoded.dataset.format, channels=3, mean=(), std=())
@@ -317,7 +319,7 @@ def test_any_whole_number_is_a_seed(decoded: Decoded, tmp_path: Path, seed: int)
 
 def test_one_training_image_is_too_few(decoded: Decoded, tmp_path: Path) -> None:
     store = decoded.stores["train"]
-    one = replace(store, pixels=store.pixels[:1], labels=store.labels[:1], ids=store.ids[:1])
+    one = store.select(np.arange(1))
     stores = dict(decoded.stores) | {"train": one}
     with pytest.raises(DataError, match="1 training images are too few"):
         trained(replace(decoded, stores=stores), tmp_path / "run")
