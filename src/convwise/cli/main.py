@@ -34,6 +34,7 @@ convwise design --list
         """
 convwise train photos/
 convwise train fashion-mnist --time-limit 60s
+convwise train patients.csv --group patient
 convwise train fashion-mini --network lenet --epochs 10 --out runs/lenet
 convwise train photos/ --config recipe.toml --dry-run
 """,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from convwise.cli.output import accuracy_line, answers, news, print_json
+from convwise.cli.share import parse_share
 from convwise.cli.training_view import training_view
 from convwise.image import Resize
 from convwise.training.settings import read_settings
@@ -22,7 +23,11 @@ INTERRUPTED = 130
 
 def train(
     data: Annotated[
-        str, Parameter(help="A folder with a folder of images for each class, or a named data set.")
+        str,
+        Parameter(
+            help="A folder with a folder of images for each class, a table of paths and labels, an"
+            " array file, or a named data set."
+        ),
     ],
     /,
     *,
@@ -47,6 +52,12 @@ def train(
         int | None, Parameter(help="Side in pixels that a folder's images are resized to.")
     ] = None,
     resize: Annotated[Resize, Parameter(help="How images get that size.")] = "pad",
+    group: Annotated[
+        str | None, Parameter(help="Column of a table whose groups are never split.")
+    ] = None,
+    max_bad: Annotated[
+        str, Parameter(help="Stop if a larger share of the image files cannot be read.")
+    ] = "5%",
     config: Annotated[
         Path | None, Parameter(help="TOML file of settings; flags win over it.")
     ] = None,
@@ -91,6 +102,8 @@ def train(
             download=download,
             image_size=image_size,
             resize=resize,
+            group=group,
+            max_bad=parse_share(max_bad, "--max-bad"),
             **request,
         )
     if dry_run:

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from convwise.data.copies import keep_copies_together
 from convwise.data.store import PixelStore
 from convwise.data.traits import Traits
 from convwise.errors import DataError
@@ -18,6 +19,7 @@ from convwise.image import ImageFormat
 
 SPLITS = ("train", "validation", "test")
 MAX_PIXELS = 100_000_000
+MAX_BAD = 0.05
 
 Progress = Callable[[int, int], None]
 
@@ -189,13 +191,18 @@ class Dataset:
         pictures = PixelStore(
             reading.images, self.samples.labels, names, reading.rows, reading.digests
         )
-        places = {split: part[readable[part]] for split, part in self.splits.items()}
+        places, moved = keep_copies_together(
+            {split: part[readable[part]] for split, part in self.splits.items()},
+            reading.digests,
+            self.carved,
+        )
         return Decoded(
             self,
             {split: pictures.select(part) for split, part in places.items()},
             self.skipped + unread,
             {split: reading.traits.select(part) for split, part in places.items()},
             places,
+            tuple(names[place] for place in moved.tolist()),
         )
 
 
@@ -209,6 +216,8 @@ class Decoded:
         skipped: every file that was left out, with its reason.
         traits: per split, what was noticed while decoding.
         places: per split, the positions of its pictures in ``dataset.samples``.
+        moved: pictures that went to the training split because a split that convwise made had a
+            copy of a picture elsewhere (:mod:`convwise.data.copies`).
     """
 
     dataset: Dataset
@@ -216,6 +225,7 @@ class Decoded:
     skipped: tuple[Skipped, ...] = ()
     traits: Mapping[str, Traits] = field(default_factory=dict)
     places: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    moved: tuple[str, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -233,11 +243,15 @@ class Decoded:
             digest.update(store.digests.tobytes())
         return digest.hexdigest()
 
-    def require_learnable(self) -> None:
+    def require_learnable(self, max_bad: float = MAX_BAD) -> None:
         """Check that there is something to learn from and to score.
 
+        Args:
+            max_bad: the largest share of damaged picture files that is put up with, 0…1.
+
         Raises:
-            DataError: a split, or a class in the training split, has no readable picture.
+            DataError: a split, or a class in the training split, has no readable picture; or too
+                many files are damaged.
         """
         present = np.bincount(self.stores["train"].labels, minlength=len(self.dataset.classes))
         missing = [name for name, n in zip(self.dataset.classes, present, strict=True) if n == 0]
@@ -254,6 +268,15 @@ class Decoded:
             else:
                 problem = f"too few pictures for a {split} split; have at least three of a class"
             raise DataError(f"{self.dataset.source}: {problem}")
+        damaged = [each for each in self.skipped if each.damaged]
+        files = len(damaged) + sum(len(store) for store in self.stores.values())
+        if len(damaged) > max_bad * files:
+            raise DataError(
+                f"{self.dataset.source}: {len(damaged)} of {files} pictures cannot be read, which "
+                f"is more than {max_bad * 100:g} %; the first is {damaged[0].path}: "
+                f"{damaged[0].reason}. See them all with `convwise audit`, mend or remove them, "
+                "or allow more with --max-bad"
+            )
 
     def _first_reason(self) -> str:
         if not self.skipped:

@@ -9,15 +9,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from convwise.data.array_files import is_array_file, is_idx_folder, list_arrays
 from convwise.data.catalogue import CATALOGUE, names, read_named
 from convwise.data.dataset import SPLITS, Dataset, Header, Samples
 from convwise.data.folder import LAYOUT, list_folder
+from convwise.data.hub import is_hub_folder, list_hub
 from convwise.data.listing import WHOLE, Listing
-from convwise.data.split import stratified_split
+from convwise.data.split import grouped_split, stratified_split
+from convwise.data.table import TABLE_SUFFIXES, list_table
 from convwise.errors import DataError, OptionError, did_you_mean
 from convwise.image import ImageFormat, Resize
 
 VALIDATION_LIMIT = 5_000
+HUB_PREFIX = "hub:"
 
 _HEADERS_LOOKED_AT = 200
 _LARGEST_NATIVE_SIDE = 64
@@ -32,6 +36,7 @@ def load_data(
     validation: float = 0.1,
     test: float = 0.2,
     seed: int = 0,
+    group: str | None = None,
     image_size: int | None = None,
     channels: int | None = None,
     resize: Resize = "pad",
@@ -50,12 +55,15 @@ def load_data(
     and 128, rounded down to a multiple of 16. It is grey if all of them are grey, else colour.
 
     Args:
-        source: a name such as ``"fashion-mini"``, or a folder with a folder per class.
+        source: a name such as ``"fashion-mini"``; a folder with a folder per class; a table (.csv,
+            .tsv, .parquet) with columns path and label, and split if it has splits; arrays (.npz,
+            .npy, IDX); or ``hub:`` and the name of a ``datasets`` data set or its folder.
         data_dir: where to look first for the files of a named data set.
         download: fetch a named data set that is nowhere on this machine.
         validation: share of the training pictures to hold out, between 0 and 1.
         test: share of all pictures to hold out, between 0 and 1.
         seed: decides which pictures are held out.
+        group: column of a table; pictures of one group stay on one side of every split made here.
         image_size: side of a square, in pixels.
         channels: 1 (grey) or 3 (colour).
         resize: what happens to pictures of other sizes; see :class:`ImageFormat`.
@@ -71,7 +79,7 @@ def load_data(
     for option, fraction in (("validation", validation), ("test", test)):
         if not 0 < fraction < 1:
             raise OptionError(f"{option} share {fraction} is not between 0 and 1")
-    listing = list_source(source, data_dir=data_dir, download=download)
+    listing = list_source(source, data_dir=data_dir, download=download, group=group)
     splits, carved = _three_splits(listing, validation, test, seed)
     image_format = _format(listing.samples, splits["train"], image_size, channels, resize)
     return Dataset(
@@ -88,7 +96,11 @@ def load_data(
 
 
 def list_source(
-    source: str | Path, *, data_dir: Path | None = None, download: bool = False
+    source: str | Path,
+    *,
+    data_dir: Path | None = None,
+    download: bool = False,
+    group: str | None = None,
 ) -> Listing:
     """Find out what kind of source it is, and what it holds.
 
@@ -96,25 +108,42 @@ def list_source(
         source: see :func:`load_data`.
         data_dir: where to look first for the files of a named data set.
         download: fetch a named data set that is nowhere on this machine.
+        group: the table's column of groups.
 
     Raises:
         DataError: there is no such source, or it cannot be read.
+        OptionError: a group is asked of a source that has none.
     """
+    if group is not None and Path(source).suffix.lower() not in TABLE_SUFFIXES:
+        raise OptionError(f"--group {group}: only a table (.csv, .tsv, .parquet) has columns")
     if isinstance(source, str) and source in CATALOGUE:
         return read_named(CATALOGUE[source], data_dir=data_dir, download=download)
-    return list_folder(_existing_folder(source))
-
-
-def _existing_folder(source: str | Path) -> Path:
-    folder = Path(source).expanduser()
-    if folder.is_dir():
-        return folder
-    if folder.exists():
-        raise DataError(
-            f"{source} is a file; give the folder that holds the class folders\n{LAYOUT}"
-        )
+    if str(source).startswith(HUB_PREFIX):
+        return list_hub(str(source).removeprefix(HUB_PREFIX), download=download)
+    path = _existing(source)
+    if path.is_dir():
+        if is_idx_folder(path):
+            return list_arrays(path)
+        if is_hub_folder(path):
+            return list_hub(str(path), download=False)
+        return list_folder(path)
+    suffix = path.suffix.lower()
+    if suffix in TABLE_SUFFIXES:
+        return list_table(path, group=group)
+    if is_array_file(path):
+        return list_arrays(path)
     raise DataError(
-        f"{source}: no folder and no named data set{did_you_mean(str(source), names())}; "
+        f"{source} is a file of a kind that is not read; give a folder of class folders, a table "
+        "(.csv, .tsv, .parquet), or arrays (.npz, .npy, IDX)\n" + LAYOUT
+    )
+
+
+def _existing(source: str | Path) -> Path:
+    path = Path(source).expanduser()
+    if path.exists():
+        return path
+    raise DataError(
+        f"{source}: no folder, no file and no named data set{did_you_mean(str(source), names())}; "
         f"named ones are {', '.join(names())}"
     )
 
@@ -129,7 +158,11 @@ def _three_splits(
     carved = tuple(split for split in ("test", "validation") if split not in parts)
     for split in carved:
         share, limit = (test, None) if split == "test" else (validation, VALIDATION_LIMIT)
-        kept, held = stratified_split(labels[train], share, seed, limit)
+        if listing.groups is None:
+            kept, held = stratified_split(labels[train], share, seed, limit)
+        else:
+            groups = listing.groups[train]
+            kept, held = grouped_split(labels[train], groups, share, seed, limit)
         train, parts[split] = train[kept], train[held]
     parts["train"] = train
     return {split: parts[split] for split in SPLITS}, carved

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
 from convwise.data.draws import draws
-from convwise.errors import OptionError
+from convwise.errors import DataError, OptionError
 
 
 def stratified_split(
@@ -46,6 +48,61 @@ def stratified_split(
         place_in_class = np.arange(len(labels)) - first[labels[by_class]]
         held_mask[by_class[place_in_class < counts[labels[by_class]]]] = True
     return np.flatnonzero(~held_mask), np.flatnonzero(held_mask)
+
+
+def grouped_split(
+    labels: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    fraction: float,
+    seed: int,
+    limit: int | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Divide positions so that each group is on one side, and classes as evenly as groups allow.
+
+    The groups are dealt into 1 / ``fraction`` parts (rounded) by scikit-learn's
+    ``StratifiedGroupKFold``, and one part is held.
+
+    Args:
+        labels: int64, (n,), class indices.
+        groups: int64, (n,), for example a number for each patient or camera.
+        fraction: share to hold, between 0 and 1, both excluded; the outcome is near it.
+        seed: decides which groups.
+        limit: aim to hold at most this many.
+
+    Returns:
+        (kept, held): ascending int64 positions, disjoint, together all n.
+
+    Raises:
+        OptionError: ``fraction`` is out of range.
+        DataError: there are too few groups to part.
+
+    Example:
+        >>> kept, held = grouped_split(np.zeros(8, int), np.repeat([0, 1, 2, 3], 2), 0.25, seed=0)
+        >>> len(kept), len(held)
+        (6, 2)
+    """
+    if not 0 < fraction < 1:
+        raise OptionError(f"fraction {fraction} to hold out is not between 0 and 1")
+    if limit is not None and len(labels):
+        fraction = min(fraction, limit / len(labels))
+    parts = max(2, round(1 / fraction))
+    count = len(np.unique(groups))
+    if count < 2:
+        raise DataError(
+            f"{count} group cannot be on two sides; give pictures of more groups, or no group"
+        )
+    # Imported here: it takes half a second, and few data sets have groups.
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    dealer = StratifiedGroupKFold(min(parts, count), shuffle=True, random_state=seed % 2**32)
+    with warnings.catch_warnings():
+        # A class with fewer pictures than parts is no reason to alarm anyone here.
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            kept, held = next(iter(dealer.split(np.zeros(len(labels)), labels, groups)))
+        except ValueError as error:
+            raise DataError(f"the groups cannot be parted: {error}") from None
+    return np.sort(kept).astype(np.int64), np.sort(held).astype(np.int64)
 
 
 def _shares(sizes: NDArray[np.int64], fraction: float, limit: int | None) -> NDArray[np.int64]:

@@ -81,6 +81,7 @@ def audit_facts(decoded: Decoded) -> dict[str, Any]:
         "images": len(labels),
         "classes": {name: int(count) for name, count in zip(classes, counts, strict=True)},
         "skipped": [dataclasses.asdict(each) for each in decoded.skipped],
+        "moved": list(decoded.moved),
     }
 
 

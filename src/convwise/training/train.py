@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from convwise.data import load_data
-from convwise.data.dataset import Dataset, Decoded
+from convwise.data.dataset import MAX_BAD, Dataset, Decoded
 from convwise.data.store import PixelStore
 from convwise.design.network import Network
 from convwise.design.plan import Plan, plan
@@ -43,6 +43,7 @@ def train(
     watcher: Watcher | None = None,
     command: str = "",
     dry_run: bool = False,
+    max_bad: float = MAX_BAD,
     **data_options: Any,
 ) -> Run:
     """Train a classifier and score it once on the test split.
@@ -59,6 +60,7 @@ def train(
         watcher: told about progress.
         command: recorded as the command that repeats the run.
         dry_run: send one batch through everything, in a folder that is removed again.
+        max_bad: the largest share of damaged picture files, 0…1, that training puts up with.
         **data_options: passed to ``load_data``.
 
     Raises:
@@ -77,7 +79,7 @@ def train(
         data = load_data(data, seed=seed, **data_options)
     dataset = data.dataset if isinstance(data, Decoded) else data
     network_plan = plan(design, dataset.format, len(dataset.classes)).require()
-    decoded = data if isinstance(data, Decoded) else _read(data, watcher)
+    decoded = data if isinstance(data, Decoded) else _read(data, watcher, max_bad)
     job = _Job(
         name=_short_name(network),
         plan=network_plan,
@@ -106,9 +108,13 @@ def use_threads(count: int | None) -> None:
     torch.set_num_threads(count)
 
 
-def _read(dataset: Dataset, watcher: Watcher) -> Decoded:
+def _read(dataset: Dataset, watcher: Watcher, max_bad: float) -> Decoded:
     decoded = dataset.decode(watcher.reading)
-    decoded.require_learnable()
+    decoded.require_learnable(max_bad)
+    if decoded.moved:
+        watcher.message(
+            f"{len(decoded.moved)} held-out images have a copy elsewhere: moved to training"
+        )
     return decoded
 
 

@@ -90,7 +90,7 @@ def failed(arguments: list[str], code: int, words: str, capsys: pytest.CaptureFi
         (["train", "empty"], "holds no pictures"),
         (["train", "one-class"], "one class only"),
         (["train", "texts"], "holds no pictures"),
-        (["train", "gone/"], "no folder and no named data set"),
+        (["train", "gone/"], "no folder, no file and no named data set"),
         (["train", "photos/cat/0.png"], "is a file"),
         (["train"], "DATA"),
         (["train", "photos", "other"], "other"),
@@ -98,7 +98,7 @@ def failed(arguments: list[str], code: int, words: str, capsys: pytest.CaptureFi
         (["evaluate", "photos", "photos"], "holds no model.safetensors"),
         (["evaluate", "bad.toml", "photos"], "is not a safetensors file"),
         (["evaluate", "cut.safetensors", "photos"], "cut.safetensors"),
-        (["evaluate", "model.safetensors", "gone"], "no folder and no named data set"),
+        (["evaluate", "model.safetensors", "gone"], "no folder, no file and no named data set"),
         (["evaluate", "model.safetensors", "other-classes"], "which the model does not know"),
         (["evaluate", "model.safetensors", "photos", "--split", "some"], "validation"),
         (["predict", "model.safetensors"], "which images?"),
@@ -205,7 +205,10 @@ def test_training_tells_people_how_it_went(
 ) -> None:
     (photos / "cat" / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
     arguments = ["train", str(photos), *TRAIN, "--precision", "fp32", "--out", "run[b]"]
-    assert run(arguments) == 0
+    assert run(arguments) == 2
+    assert "which is more than 5 %" in capsys.readouterr().err
+    assert not (here / "run[b]").exists()
+    assert run([*arguments, "--max-bad", "10%"]) == 0
     captured = capsys.readouterr()
     assert "test accuracy" in captured.out
     assert "1 files, listed in run[b]/audit.json" in captured.out

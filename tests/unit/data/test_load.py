@@ -77,14 +77,32 @@ def test_splits_depend_on_the_seed_only(make_folder: Make) -> None:
 
 
 def test_an_unknown_name_suggests_the_nearest() -> None:
-    with pytest.raises(DataError, match=r"fashon-mini: no folder .*did you mean fashion-mini"):
+    with pytest.raises(DataError, match=r"fashon-mini: no folder, .*did you mean fashion-mini"):
         load_data("fashon-mini")
 
 
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_says_what_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
-    with pytest.raises(DataError, match="is a file; give the folder"):
+    with pytest.raises(DataError, match=r"a.png is a file of a kind that is not read; give a fold"):
         load_data(tmp_path / "a.png")
+
+
+def test_pictures_of_one_group_stay_on_one_side(make_folder: Make) -> None:
+    root = make_folder({"a": 40, "b": 40})
+    lines = ["path,label,camera"]
+    for path in sorted(root.rglob("*.png")):
+        lines.append(f"{path.relative_to(root)},{path.parent.name},{int(path.stem) % 8}")
+    (root / "table.csv").write_text("\n".join(lines))
+    dataset = load_data(root / "table.csv", group="camera")
+    assert dataset.groups is not None
+    sides = [set(dataset.groups[places].tolist()) for places in dataset.splits.values()]
+    assert all(sides)
+    assert sum(map(len, sides)) == 8
+
+
+def test_a_group_is_for_tables_alone(make_folder: Make) -> None:
+    with pytest.raises(OptionError, match="--group camera: only a table"):
+        load_data(make_folder({"a": 4, "b": 4}), group="camera")
 
 
 def test_too_few_pictures_for_three_splits(make_folder: Make) -> None:
