@@ -29,6 +29,14 @@ convwise design keras-convnet --to keras > convnet.py
 convwise design --list
 """,
     ),
+    "audit": (
+        "Find damaged, doubled, leaking and odd images; change nothing.",
+        """
+convwise audit photos/
+convwise audit photos/ --html audit.html --write-table clean.csv
+convwise audit fashion-mnist --json
+""",
+    ),
     "train": (
         "Train a classifier on a folder of images or a named data set.",
         """

@@ -1,4 +1,4 @@
-"""The content of ``run.json`` and ``audit.json``."""
+"""The content of ``run.json``."""
 
 from __future__ import annotations
 
@@ -69,19 +69,6 @@ def result_facts(fitted: Fitted, test: Evaluation, validation: Evaluation) -> di
         "images_per_second": float(np.median(speeds)) if speeds else 0.0,
         "precision": fitted.race.chosen,
         "epochs": len(fitted.history),
-    }
-
-
-def audit_facts(decoded: Decoded) -> dict[str, Any]:
-    """Return what was read and what was skipped, with reasons."""
-    labels = np.concatenate([store.labels for store in decoded.stores.values()])
-    classes = decoded.dataset.classes
-    counts = np.bincount(labels, minlength=len(classes))
-    return {
-        "images": len(labels),
-        "classes": {name: int(count) for name, count in zip(classes, counts, strict=True)},
-        "skipped": [dataclasses.asdict(each) for each in decoded.skipped],
-        "moved": list(decoded.moved),
     }
 
 

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 
 from convwise.data import load_data
+from convwise.data.audit.audit import audit
 from convwise.data.dataset import MAX_BAD, Dataset, Decoded
-from convwise.data.store import PixelStore
 from convwise.design.network import Network
 from convwise.design.plan import Plan, plan
 from convwise.design.resolve import resolve_network
 from convwise.errors import OptionError
 from convwise.evaluation.split import evaluate_split
 from convwise.training.checkpoint import save_checkpoint
-from convwise.training.facts import audit_facts, measured_format, request_facts, result_facts
+from convwise.training.facts import measured_format, request_facts, result_facts
 from convwise.training.fit import PrecisionChoice, fit_model
 from convwise.training.loop import TrainingLoop
 from convwise.training.machine import usable_cores
@@ -144,7 +144,8 @@ class _Job:
         stores = self.decoded.stores
         image_format = measured_format(self.decoded)
         folder = RunFolder.create(path)
-        folder.write_json("audit.json", audit_facts(self.decoded))
+        # Near duplicates take a minute in large data sets: `convwise audit` looks for them.
+        folder.write_json("audit.json", audit(self.decoded, near=False).to_json())
         facts: dict[str, Any] = {}
 
         def on_start(race: Race, recipe: Recipe) -> None:
@@ -200,17 +201,22 @@ class _Job:
 
     def one_batch(self) -> _Job:
         """Return the job cut down to one batch of each split and one step."""
-        stores = {
-            split: _spread(store, max(2, self.recipe.batch_size))
-            for split, store in self.decoded.stores.items()
-        }
         return dataclasses.replace(
             self,
-            decoded=dataclasses.replace(self.decoded, stores=stores),
+            decoded=_spread(self.decoded, max(2, self.recipe.batch_size)),
             recipe=self.recipe.model_copy(update={"epochs": 1, "time_limit": None}),
         )
 
 
-def _spread(store: PixelStore, count: int) -> PixelStore:
-    """Return so many images of a store, evenly spread over it."""
-    return store.select(np.linspace(0, len(store) - 1, min(count, len(store))).astype(np.int64))
+def _spread(decoded: Decoded, count: int) -> Decoded:
+    """Return so many images of each split, evenly spread over it."""
+    chosen = {
+        split: np.linspace(0, len(store) - 1, min(count, len(store))).astype(np.int64)
+        for split, store in decoded.stores.items()
+    }
+    return dataclasses.replace(
+        decoded,
+        stores={split: store.select(chosen[split]) for split, store in decoded.stores.items()},
+        traits={split: each.select(chosen[split]) for split, each in decoded.traits.items()},
+        places={split: each[chosen[split]] for split, each in decoded.places.items()},
+    )

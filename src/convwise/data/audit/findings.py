@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
-from convwise.data.dataset import Skipped
+import numpy as np
+from numpy.typing import NDArray
+
+from convwise.data.dataset import Decoded, Skipped
 
 
 @dataclass(frozen=True)
@@ -17,11 +21,69 @@ class Located:
         path: the source's own name of it.
         split: ``train``, ``validation`` or ``test``.
         label: name of its class.
+        position: where it stands in ``dataset.samples``; two files may print the same path.
     """
 
     path: str
     split: str
     label: str
+    position: int = field(default=-1, compare=False, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """The readable pictures of all splits as one row of n, split after split.
+
+    Args:
+        decoded: what was read.
+    """
+
+    decoded: Decoded
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Where each split begins, and n; int64, (splits + 1,)."""
+        return np.cumsum([0, *map(len, self.decoded.stores.values())]).astype(np.int64)
+
+    @cached_property
+    def digests(self) -> NDArray[np.uint8]:
+        """Digests of the decoded pixels, uint8, (n, 16)."""
+        return np.concatenate([store.digests for store in self.decoded.stores.values()])
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of each picture."""
+        return next(iter(self.decoded.stores.values())).shape
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the pictures of these rows, uint8, (m, height, width, channels)."""
+        pixels = np.empty((len(rows), *self.shape), np.uint8)
+        home = self._home(rows)
+        for number, store in enumerate(self.decoded.stores.values()):
+            here = np.flatnonzero(home == number)
+            if len(here):
+                pixels[here] = store.take(rows[here] - self.starts[number])
+        return pixels
+
+    def position(self, row: int) -> int:
+        """Return where a picture stands in ``dataset.samples``."""
+        return self.located(row).position
+
+    def located(self, row: int) -> Located:
+        """Return a picture's name, split and class."""
+        number = int(self._home(np.array([row]))[0])
+        split, store = list(self.decoded.stores.items())[number]
+        place = row - int(self.starts[number])
+        places = self.decoded.places.get(split)
+        position = -1 if places is None else int(places[place])
+        label = self.decoded.dataset.classes[int(store.labels[place])]
+        return Located(store.ids[place], split, label, position)
+
+    def _home(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.searchsorted(self.starts, rows, side="right").astype(np.int64) - 1
 
 
 @dataclass(frozen=True)
