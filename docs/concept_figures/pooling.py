@@ -9,6 +9,7 @@ import numpy as np
 from concept_figures.drawing import arrow, joined, picture, table, text
 from concept_figures.maps import cells, nothing, outline
 from concept_figures.sliding import Map, average_pool, convolve, max_pool, windows
+from convwise.data.arrays import ArraySamples
 from convwise.data.catalogue import FASHION_MINI, read_named
 from convwise.design.layer import show
 from convwise.design.plan import plan
@@ -143,7 +144,9 @@ def mean_change(shrink: Callable[[Map], Map], pixels: int) -> float:
 
 def pictures() -> Iterator[Map]:
     """Yield every tenth test image of fashion-mini, 0…1, with 4 pixels of black around."""
-    for image in read_named(FASHION_MINI)["test"].images[::EVERY]:
+    listing = read_named(FASHION_MINI)
+    assert isinstance(listing.samples, ArraySamples)
+    for image in listing.samples.images[len(listing.parts["train"]) :: EVERY]:
         yield np.pad(image.reshape(28, 28) / 255, 4)
 
 
