@@ -20,8 +20,8 @@ def audit(
     data: Annotated[
         str,
         Parameter(
-            help="A folder with a folder of images for each class, a table of paths and labels, an"
-            " array file, or a named data set."
+            help="A folder with a folder of images for each class, an archive of them, a"
+            " table of paths and labels, an array file, or a named data set."
         ),
     ],
     /,

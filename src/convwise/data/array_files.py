@@ -173,14 +173,14 @@ def _numbered(
                 f"{highest}; give one name for each label from 0"
             )
         return names
+    lowest = min((int(part.min()) for part in found), default=0)
+    if lowest != 0:
+        raise DataError(f"{path}: labels begin at {lowest}; they count from 0, so subtract it")
     # Checked before as many names are made.
     if highest >= max(2, sum(map(len, found))):
         raise DataError(
             f"{path}: label {highest} is higher than there are pictures; labels count from 0"
         )
-    lowest = min((int(part.min()) for part in found), default=0)
-    if lowest > 0:
-        raise DataError(f"{path}: labels begin at {lowest}; they count from 0, so subtract it")
     return tuple(str(number) for number in range(highest + 1))
 
 

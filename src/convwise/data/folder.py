@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from convwise.data.dataset import Skipped
-from convwise.data.files import FileSamples, Folder, printable
+from convwise.data.files import FileSamples, Folder, Origin, printable
 from convwise.data.listing import WHOLE, Listing, consecutive
+from convwise.data.tree import PICTURE_SUFFIXES, SPLIT_NAMES, Tree, walk
 from convwise.errors import DataError
+
+__all__ = ["LAYOUT", "PICTURE_SUFFIXES", "arrange", "list_folder"]
 
 LAYOUT = (
     "expected layout:\n"
@@ -19,22 +21,7 @@ LAYOUT = (
     "  FOLDER/{train,validation,test}/CLASS/picture.png      you made the splits"
 )
 
-_SPLIT_NAMES = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-PICTURE_SUFFIXES = (
-    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif"),
-    *(".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
-)
-_UNREAD_SUFFIXES = (
-    *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg"),
-    *(".psd", ".dng", ".cr2", ".nef", ".arw"),
-)
-_SYSTEM_NAMES = ("__macosx", "thumbs.db", "desktop.ini")
+Found = Mapping[str, list[str]]
 
 
 def list_folder(root: Path) -> Listing:
@@ -50,81 +37,99 @@ def list_folder(root: Path) -> Listing:
         DataError: there are fewer than two classes, a split has a class that ``train`` lacks, or
             the layout is another one.
     """
-    skipped: list[Skipped] = []
-    folders = _subfolders(root)
-    split_folders = _split_folders(root, folders)
-    if not split_folders:
-        found = _list_split(root, root, skipped)
-        classes = _checked_classes(root, root, found, skipped)
-        return _listing(root, classes, {WHOLE: found}, skipped)
-    for folder in sorted(set(folders) - set(split_folders.values())):
-        skipped.append(Skipped(f"{_relative(root, folder)}/", "not one of the split folders"))
-    _skip_loose_files(root, root, skipped)
-    listed = {name: _list_split(root, path, skipped) for name, path in split_folders.items()}
-    classes = _checked_classes(root, split_folders["train"], listed["train"], skipped)
-    for name, found in listed.items():
+    return arrange(walk(root), Folder(root), root.resolve().name)
+
+
+def arrange(tree: Tree, origin: Origin, name: str) -> Listing:
+    """Find classes and splits in a tree of files.
+
+    A single folder that holds nothing but folders is only a wrapping: what counts is inside it.
+
+    Args:
+        tree: the files.
+        origin: reads them.
+        name: short name of the source.
+
+    Raises:
+        DataError: as for :func:`list_folder`.
+
+    Example:
+        >>> tree = Tree(("pets/cat/1.png", "pets/dog/1.png"),
+        ...             frozenset({"pets", "pets/cat", "pets/dog"}))
+        >>> arrange(tree, Folder(Path("downloads")), "downloads").classes
+        ('cat', 'dog')
+    """
+    top = _unwrapped(tree)
+    folders = tree.subfolders(top)
+    splits = _split_folders(origin.path / top, folders)
+    homes = {split: f"{top}{folder}/" for split, folder in splits.items()} or {WHOLE: top}
+    beside = sorted(f"{top}{each}/" for each in set(folders) - set(splits.values()))
+    outside = tuple(beside) if splits else ()
+    hidden = tuple(printable(folder) for folder in outside)
+    skipped = [each for each in tree.skipped if not each.path.startswith(hidden)]
+    skipped += [Skipped(folder, "not one of the split folders") for folder in hidden]
+    listed = _by_class(tree, homes, outside, skipped)
+    first = next(iter(homes))
+    classes = _checked_classes(origin.path / homes[first], listed[first], skipped)
+    for split, found in listed.items():
         extra = sorted(set(found) - set(classes))
         if extra:
             raise DataError(
-                f"{split_folders[name]} has a class {extra[0]!r} that {split_folders['train']} "
-                f"lacks (its classes: {_some(classes)}); add it there or remove it here"
+                f"{origin.path / homes[split]} has a class {extra[0]!r} that "
+                f"{origin.path / homes[first]} lacks (its classes: {_some(classes)}); "
+                "add it there or remove it here"
             )
-    return _listing(root, classes, listed, skipped)
+    return _listing(origin, name, classes, listed, skipped)
 
 
-def _split_folders(root: Path, folders: list[Path]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+def _unwrapped(tree: Tree) -> str:
+    """Return the place where classes or splits stand: an empty text, or a path with a slash."""
+    places_with_files = {path.rpartition("/")[0] for path in tree.files}
+    place = ""
+    while len(folders := tree.subfolders(place)) == 1:
+        inner = place + folders[0]
+        if folders[0].lower() in SPLIT_NAMES or inner in places_with_files:
+            break
+        if not tree.subfolders(f"{inner}/"):
+            break
+        place = f"{inner}/"
+    return place
+
+
+def _split_folders(root: Path, folders: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
     for folder in folders:
-        split = _SPLIT_NAMES.get(folder.name.lower())
+        split = SPLIT_NAMES.get(folder.lower())
         if split in found:
-            raise DataError(f"{root} has both {found[split].name}/ and {folder.name}/; keep one")
+            raise DataError(f"{root} has both {found[split]}/ and {folder}/; keep one")
         if split:
             found[split] = folder
     if "train" in found:
         return {split: found[split] for split in ("train", "validation", "test") if split in found}
     if found and len(found) == len(folders):
-        names = " and ".join(f"{path.name}/" for path in found.values())
+        names = " and ".join(f"{folder}/" for folder in found.values())
         raise DataError(f"{root} has {names} but no train/\n{LAYOUT}")
     return {}
 
 
-def _list_split(root: Path, folder: Path, skipped: list[Skipped]) -> dict[str, list[str]]:
-    """Return class name → relative paths, sorted."""
-    _skip_loose_files(root, folder, skipped)
-    return {path.name: _pictures_below(root, path, skipped) for path in _subfolders(folder)}
+def _by_class(
+    tree: Tree, homes: Mapping[str, str], outside: tuple[str, ...], skipped: list[Skipped]
+) -> dict[str, Found]:
+    """Return part → class name → paths, sorted; what stands in no class is skipped."""
+    listed = {part: {name: list[str]() for name in tree.subfolders(homes[part])} for part in homes}
+    for path in sorted(tree.files):
+        for part, home in homes.items():
+            name, inside, _ = path.removeprefix(home).partition("/")
+            if path.startswith(home) and inside and name in listed[part]:
+                listed[part][name].append(path)
+                break
+        else:
+            if not path.startswith(outside):
+                skipped.append(Skipped(printable(path), "not in a class folder"))
+    return dict(listed)
 
 
-def _pictures_below(root: Path, folder: Path, skipped: list[Skipped]) -> list[str]:
-    pictures: list[str] = []
-    waiting = [folder.relative_to(root).as_posix()]
-    while waiting:
-        place = waiting.pop()
-        try:
-            entries = list(os.scandir(root / place))
-        except OSError as error:
-            skipped.append(Skipped(f"{printable(place)}/", f"cannot be listed: {error.strerror}"))
-            continue
-        for entry in entries:
-            path = f"{place}/{entry.name}"
-            if _ignored(entry.name):
-                continue
-            if not entry.is_dir():
-                reason = _foreign(entry)
-                if reason:
-                    skipped.append(Skipped(printable(path), reason))
-                else:
-                    pictures.append(path)
-            elif entry.is_symlink():
-                # It may lead back up, and then there is no end.
-                skipped.append(Skipped(f"{printable(path)}/", "a link to a folder is not followed"))
-            else:
-                waiting.append(path)
-    return sorted(pictures)
-
-
-def _checked_classes(
-    root: Path, folder: Path, found: Mapping[str, list[str]], skipped: list[Skipped]
-) -> tuple[str, ...]:
+def _checked_classes(folder: Path, found: Found, skipped: list[Skipped]) -> tuple[str, ...]:
     classes = tuple(sorted(found))
     if not any(found.values()):
         have = f"{len(classes)} folders without pictures and {len(skipped)} other files"
@@ -137,62 +142,23 @@ def _checked_classes(
 
 
 def _listing(
-    root: Path,
+    origin: Origin,
+    name: str,
     classes: tuple[str, ...],
-    listed: Mapping[str, Mapping[str, list[str]]],
+    listed: Mapping[str, Found],
     skipped: list[Skipped],
 ) -> Listing:
     paths: list[str] = []
     labels: list[int] = []
     sizes: dict[str, int] = {}
     for part, found in listed.items():
-        for label, name in enumerate(classes):
-            paths.extend(found.get(name, ()))
-            labels.extend([label] * len(found.get(name, ())))
+        for label, each in enumerate(classes):
+            paths.extend(found.get(each, ()))
+            labels.extend([label] * len(found.get(each, ())))
         sizes[part] = len(paths) - sum(sizes.values())
-    samples = FileSamples(Folder(root), tuple(paths), np.array(labels, np.int64))
-    return Listing(root.resolve().name, classes, samples, consecutive(sizes), _sorted(skipped))
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    try:
-        return sorted(
-            path for path in folder.iterdir() if path.is_dir() and not _ignored(path.name)
-        )
-    except OSError as error:
-        raise DataError(f"{folder} cannot be listed: {error.strerror}") from error
-
-
-def _skip_loose_files(root: Path, folder: Path, skipped: list[Skipped]) -> None:
-    for entry in os.scandir(folder):
-        if not entry.is_dir() and not _ignored(entry.name):
-            reason = _foreign(entry) or "not in a class folder"
-            skipped.append(Skipped(_relative(root, folder / entry.name), reason))
-
-
-def _foreign(entry: os.DirEntry[str]) -> str | None:
-    """Say why a file is none to decode; None if its content has to tell."""
-    suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a Path a file is slow
-    if suffix in _UNREAD_SUFFIXES:
-        return f"{suffix[1:].upper()} files are not read; convert it to PNG or JPEG"
-    if suffix and suffix not in PICTURE_SUFFIXES:
-        return "not an image file"
-    if not entry.is_file():
-        # A pipe would block for ever.
-        return "a broken link" if entry.is_symlink() else "not a regular file"
-    return None
-
-
-def _ignored(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
-
-
-def _relative(root: Path, path: Path) -> str:
-    return printable(path.relative_to(root).as_posix())
-
-
-def _sorted(skipped: list[Skipped]) -> tuple[Skipped, ...]:
-    return tuple(sorted(skipped, key=lambda item: item.path))
+    samples = FileSamples(origin, tuple(paths), np.array(labels, np.int64))
+    in_order = tuple(sorted(skipped, key=lambda item: item.path))
+    return Listing(name, classes, samples, consecutive(sizes), in_order)
 
 
 def _some(names: tuple[str, ...]) -> str:

@@ -15,18 +15,11 @@ from numpy.typing import NDArray
 from convwise.data.dataset import Skipped
 from convwise.data.files import MAX_FILE_BYTES, FileSamples, Folder, ReadFile
 from convwise.data.listing import WHOLE, Listing, consecutive
+from convwise.data.table import SPLIT_NAMES
 from convwise.errors import DataError, DecodeError, MissingExtraError
 
-_SPLITS = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-}
 # "train-00000-of-00002.parquet", "train.parquet", "train/0000.parquet"
-_SPLIT_NAME = re.compile(rf"({'|'.join(_SPLITS)})(?![a-z])")
+_SPLIT_NAME = re.compile(rf"({'|'.join(SPLIT_NAMES)})(?![a-z])")
 
 
 def list_hub(name_or_folder: str, *, download: bool) -> Listing:
@@ -59,11 +52,7 @@ def list_hub(name_or_folder: str, *, download: bool) -> Listing:
     except ImportError as error:
         raise MissingExtraError("datasets", "hub") from error
     try:
-        loaded = (
-            datasets.load_dataset("parquet", data_files=files)
-            if files
-            else datasets.load_dataset(name_or_folder)
-        )
+        loaded = _load_files(datasets, files) if files else datasets.load_dataset(name_or_folder)
     except Exception as error:  # it raises errors of many libraries, among them pyarrow's
         raise DataError(f"{name_or_folder} cannot be read by datasets: {error}") from error
     skipped: list[Skipped] = []
@@ -121,7 +110,7 @@ def _parquet_files(path: Path) -> dict[str, list[str]]:
         names = (file.name.lower(), file.parent.name.lower() if file.parent != path else "")
         match = next((m for name in names if (m := _SPLIT_NAME.match(name))), None)
         if match:
-            found.setdefault(_SPLITS[match[1]], []).append(str(file))
+            found.setdefault(SPLIT_NAMES[match[1]], []).append(str(file))
         else:
             unnamed.append(str(file))
     if found and unnamed:
@@ -132,12 +121,20 @@ def _parquet_files(path: Path) -> dict[str, list[str]]:
     return found or ({WHOLE: unnamed} if unnamed else {})
 
 
+def _load_files(datasets: Any, files: Mapping[str, list[str]]) -> Mapping[str, Any]:
+    if WHOLE not in files:
+        loaded: Mapping[str, Any] = datasets.load_dataset("parquet", data_files=dict(files))
+        return loaded
+    # That word has a meaning of its own there.
+    return {WHOLE: datasets.load_dataset("parquet", data_files=files[WHOLE], split="train")}
+
+
 def _named_parts(name: str, loaded: Mapping[str, Any], skipped: list[Skipped]) -> dict[str, Any]:
-    if len(loaded) == 1 and next(iter(loaded)) not in _SPLITS:
+    if len(loaded) == 1 and next(iter(loaded)) not in SPLIT_NAMES:
         return {WHOLE: next(iter(loaded.values()))}
     found: dict[str, Any] = {}
     for split, table in loaded.items():
-        part = _SPLITS.get(split)
+        part = SPLIT_NAMES.get(split)
         if part is None or part in found:
             skipped.append(Skipped(f"{split}/", "not one of train, validation and test"))
         else:

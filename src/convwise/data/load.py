@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from convwise.data.archive import is_archive, list_archive
 from convwise.data.array_files import is_array_file, is_idx_folder, list_arrays
 from convwise.data.catalogue import CATALOGUE, names, read_named
 from convwise.data.dataset import SPLITS, Dataset, Header, Samples
@@ -57,7 +58,8 @@ def load_data(
     Args:
         source: a name such as ``"fashion-mini"``; a folder with a folder per class; a table (.csv,
             .tsv, .parquet) with columns path and label, and split if it has splits; arrays (.npz,
-            .npy, IDX); or ``hub:`` and the name of a ``datasets`` data set or its folder.
+            .npy, IDX); an archive of class folders (.zip, .tar, .tar.gz), read where it is; or
+            ``hub:`` and the name of a ``datasets`` data set or its folder.
         data_dir: where to look first for the files of a named data set.
         download: fetch a named data set that is nowhere on this machine.
         validation: share of the training pictures to hold out, between 0 and 1.
@@ -130,11 +132,13 @@ def list_source(
     suffix = path.suffix.lower()
     if suffix in TABLE_SUFFIXES:
         return list_table(path, group=group)
+    if is_archive(path):
+        return list_archive(path)
     if is_array_file(path):
         return list_arrays(path)
     raise DataError(
         f"{source} is a file of a kind that is not read; give a folder of class folders, a table "
-        "(.csv, .tsv, .parquet), or arrays (.npz, .npy, IDX)\n" + LAYOUT
+        "(.csv, .tsv, .parquet), arrays (.npz, .npy, IDX), or an archive (.zip, .tar)\n" + LAYOUT
     )
 
 

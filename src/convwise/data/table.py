@@ -22,7 +22,7 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 _PATH_COLUMNS = ("path", "file", "filename", "image")
 _LABEL_COLUMNS = ("label", "class")
 _SPLIT_COLUMNS = ("split",)
-_SPLITS = {
+SPLIT_NAMES = {
     "train": "train",
     "val": "validation",
     "valid": "validation",
@@ -161,13 +161,13 @@ def _checked_rows(
             if not value.strip():
                 raise DataError(f"{path}, {place} has no {name}; fill it in, or remove the row")
         part = found.get("split", "").strip().lower()
-        if "split" in found and part not in _SPLITS:
+        if "split" in found and part not in SPLIT_NAMES:
             raise DataError(
                 f"{path}, {place} has the split {part!r}; use train, validation or test"
             )
         label = found["label"].strip()
         rows.append(
-            _Row(place, found["path"], label, _SPLITS.get(part, WHOLE), found.get("group", ""))
+            _Row(place, found["path"], label, SPLIT_NAMES.get(part, WHOLE), found.get("group", ""))
         )
     if not rows:
         raise DataError(f"{path} has no rows; name a picture and its label in each")

@@ -227,3 +227,19 @@ def test_an_empty_class_folder_is_a_class_without_pictures(make_folder: Make) ->
     assert dataset.classes == ("a", "b", "c")
     with pytest.raises(DataError, match="class 'b' has no readable picture to learn from"):
         dataset.decode().require_learnable()
+
+
+def test_links_to_class_folders_are_followed_but_not_back_up(make_folder: Make) -> None:
+    root = make_folder({"train/a": 1, "train/b": 1, "elsewhere/c": 1})
+    (root / "train" / "c").symlink_to(root / "elsewhere" / "c", target_is_directory=True)
+    (root / "train" / "up").symlink_to(root, target_is_directory=True)
+    (root / "here").symlink_to(root, target_is_directory=True)
+    (root / "loop").symlink_to(root / "loop")
+    listing = list_folder(root)
+    assert listing.classes == ("a", "b", "c")
+    assert {item.path: item.reason for item in listing.skipped} == {
+        "elsewhere/": "not one of the split folders",
+        "here/": "a link to a folder that contains it is not followed",
+        "loop": "a broken link",
+        "train/up/": "a link to a folder that contains it is not followed",
+    }

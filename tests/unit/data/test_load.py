@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -98,6 +99,15 @@ def test_pictures_of_one_group_stay_on_one_side(make_folder: Make) -> None:
     sides = [set(dataset.groups[places].tolist()) for places in dataset.splits.values()]
     assert all(sides)
     assert sum(map(len, sides)) == 8
+
+
+def test_an_archive_is_read_where_it_is(make_folder: Make, tmp_path: Path) -> None:
+    root = make_folder({"a": 20, "b": 20})
+    archive = shutil.make_archive(str(tmp_path / "pictures"), "zip", root)
+    before = sorted(tmp_path.rglob("*"))
+    found, expected = load_data(archive).decode(), load_data(root).decode()
+    assert found.fingerprint == expected.fingerprint
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_group_is_for_tables_alone(make_folder: Make) -> None:
