@@ -68,7 +68,9 @@ def test_a_disk_that_is_full_ends_training_with_1_and_leaves_no_half_file(
 def test_a_wrong_request_ends_at_once_and_in_one_line(convwise: Any, tmp_path: Path) -> None:
     answer = convwise("train", "fashion-mnits", "--out", tmp_path / "run", "--json", cwd=tmp_path)
     assert (answer.code, answer.out) == (2, "")
-    assert answer.err.startswith("convwise: fashion-mnits: no folder, no file and no named data set")
+    assert answer.err.startswith(
+        "convwise: fashion-mnits: no folder, no file and no named data set"
+    )
     assert answer.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
