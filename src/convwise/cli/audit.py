@@ -49,6 +49,9 @@ def audit(
     download: Annotated[
         bool, Parameter(show_default=False, help="Fetch a named data set if it is not found.")
     ] = False,
+    no_cache: Annotated[
+        bool, Parameter(show_default=False, help="Decode anew, and keep the pixels in memory.")
+    ] = False,
     json: Annotated[
         bool, Parameter(show_default=False, help="Print one JSON document of all findings.")
     ] = False,
@@ -69,7 +72,7 @@ def audit(
         image_size=image_size,
         seed=seed,
     )
-    decoded, found = _look(dataset, max_pixels, near=not no_near)
+    decoded, found = _look(dataset, max_pixels, near=not no_near, cache=not no_cache)
     listed = None
     if write_table is not None:
         from convwise.data.audit.clean_table import write_clean_table
@@ -97,8 +100,9 @@ def _refuse(path: Path) -> None:
         raise OptionError(f"{path.parent} is no folder; make it first, or choose another name")
 
 
-def _look(dataset: Dataset, max_pixels: int, *, near: bool) -> tuple[Decoded, Audit]:
+def _look(dataset: Dataset, max_pixels: int, *, near: bool, cache: bool) -> tuple[Decoded, Audit]:
     from convwise.data.audit.audit import audit as look
+    from convwise.data.pixel_cache import PixelCache
 
     columns = (
         TextColumn("{task.description}"),
@@ -112,7 +116,9 @@ def _look(dataset: Dataset, max_pixels: int, *, near: bool) -> tuple[Decoded, Au
     ) as bars:
         reading = bars.add_task("reading images", total=len(dataset.samples))
         decoded = dataset.decode(
-            lambda done, total: bars.update(reading, completed=done), max_pixels=max_pixels
+            lambda done, total: bars.update(reading, completed=done),
+            max_pixels=max_pixels,
+            cache=PixelCache.of_user(console.print) if cache else None,
         )
         if not near:
             return decoded, look(decoded, near=False)

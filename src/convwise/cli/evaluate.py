@@ -28,6 +28,9 @@ def evaluate(
     download: Annotated[
         bool, Parameter(show_default=False, help="Fetch a named data set if it is not found.")
     ] = False,
+    no_cache: Annotated[
+        bool, Parameter(show_default=False, help="Decode anew, and keep the pixels in memory.")
+    ] = False,
     json: Annotated[bool, Parameter(show_default=False, help="Print one JSON document.")] = False,
 ) -> int:
     """Score a run folder or a model file on a data set."""
@@ -36,7 +39,9 @@ def evaluate(
     from convwise.model.modelfile import load_model
 
     trained = load_model(model)
-    result = evaluate_model(trained, data, split=split, data_dir=data_dir, download=download)
+    result = evaluate_model(
+        trained, data, split=split, data_dir=data_dir, download=download, cache=not no_cache
+    )
     if result.skipped:
         news().print(f"skipped {len(result.skipped)} files that cannot be read")
     if json:

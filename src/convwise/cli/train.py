@@ -66,6 +66,9 @@ def train(
     download: Annotated[
         bool, Parameter(show_default=False, help="Fetch a named data set if it is not found.")
     ] = False,
+    no_cache: Annotated[
+        bool, Parameter(show_default=False, help="Decode anew, and keep the pixels in memory.")
+    ] = False,
     dry_run: Annotated[
         bool, Parameter(show_default=False, help="Send one batch through everything, keep nothing.")
     ] = False,
@@ -103,6 +106,7 @@ def train(
             image_size=image_size,
             resize=resize,
             group=group,
+            cache=not no_cache,
             max_bad=parse_share(max_bad, "--max-bad"),
             **request,
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Protocol
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from convwise.data.store import PixelStore
 from convwise.data.traits import Traits
 from convwise.errors import DataError
 from convwise.image import ImageFormat
+
+if TYPE_CHECKING:
+    from convwise.data.pixel_cache import PixelCache
 
 SPLITS = ("train", "validation", "test")
 MAX_PIXELS = 100_000_000
@@ -52,8 +56,20 @@ Allocate = Callable[[tuple[int, ...]], NDArray[np.uint8]]
 
 
 def in_memory(shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Return an array that is not filled yet."""
-    return np.empty(shape, np.uint8)
+    """Return an array that is not filled yet.
+
+    Raises:
+        DataError: there is not so much memory.
+    """
+    try:
+        return np.empty(shape, np.uint8)
+    except MemoryError:
+        count, height, width, channels = shape
+        raise DataError(
+            f"{count:,} images of {height}×{width}×{channels} need "
+            f"{math.prod(shape) / 1e9:,.1f} GB of memory; let them be kept in a file, "
+            "or give a smaller --image-size"
+        ) from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +121,9 @@ class Samples(Protocol):
             max_pixels: a file that states more than so many pixels is not decoded.
             on_progress: called as ``on_progress(done, total)``.
         """
+
+    def state(self) -> bytes | None:
+        """Return what differs when a picture may have changed; None where pixels lie ready."""
 
     def whole_digest(self, position: int) -> bytes:
         """Return a digest of a readable picture's upright pixels at full size, and of its size.
@@ -168,16 +187,21 @@ class Dataset:
         return tuple(names[place] for place in self.splits[split].tolist())
 
     def decode(
-        self, on_progress: Progress | None = None, *, max_pixels: int = MAX_PIXELS
+        self,
+        on_progress: Progress | None = None,
+        *,
+        max_pixels: int = MAX_PIXELS,
+        cache: PixelCache | None = None,
     ) -> Decoded:
         """Read all pictures of all splits.
 
         Args:
             on_progress: called as ``on_progress(done, total)``, in pictures of all splits.
             max_pixels: a file that states more than so many pixels is left out.
+            cache: where decoded pixels are kept from run to run; None keeps them in memory.
         """
-        reading = self.samples.decode(self.format, max_pixels=max_pixels, on_progress=on_progress)
-        return self.decoded(reading)
+        decode = self.samples.decode if cache is None else partial(cache.decode, self.samples)
+        return self.decoded(decode(self.format, max_pixels=max_pixels, on_progress=on_progress))
 
     def decoded(self, reading: Reading) -> Decoded:
         """Return the data set with its pixels, each split without what could not be read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,13 @@ class Origin(Protocol):
         The functions are called from any thread, not long after they were yielded.
         """
 
+    def state(self, names: Sequence[str]) -> bytes:
+        """Return what differs when the content of one of these files may have changed.
+
+        Raises:
+            OSError: it cannot be known.
+        """
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -67,6 +75,14 @@ class Folder:
         """Yield a reader for each file, in order."""
         for place, name in enumerate(names):
             yield place, partial(self.read, name)
+
+    def state(self, names: Sequence[str]) -> bytes:
+        """Return a digest of each file's size, inode and times of change."""
+        folder = os.fspath(self.path)
+        digest = hashlib.blake2b()
+        for name in names:
+            digest.update(file_state(os.path.join(folder, name)))  # noqa: PTH118 - a Path is slow
+        return digest.digest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +124,17 @@ class FileSamples:
             on_progress=on_progress,
         )
 
+    def state(self) -> bytes | None:
+        """Return a digest of the names and of what the origin says of the files."""
+        digest = hashlib.blake2b(digest_size=32)
+        for path in self.paths:
+            digest.update(os.fsencode(path) + b"\0")
+        try:
+            digest.update(self.origin.state(self.paths))
+        except OSError:
+            return None
+        return digest.digest()
+
     def whole_digest(self, position: int) -> bytes:
         """Return a digest of the picture at full size; see ``Samples``."""
         try:
@@ -121,6 +148,21 @@ class FileSamples:
             return read_header(self.origin.read(self.paths[position]))
         except OSError as error:
             raise DecodeError(why_unreadable(error)) from error
+
+
+def file_state(path: str | Path) -> bytes:
+    """Return a file's size, inode and times; the last change of these cannot be set by hand.
+
+    A file that is not there has a state of its own: it may come back.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    try:
+        facts = os.stat(path)  # noqa: PTH116 - a Path a file is slow
+    except (FileNotFoundError, NotADirectoryError):
+        return b"none "
+    return f"{facts.st_size} {facts.st_ino} {facts.st_mtime_ns} {facts.st_ctime_ns} ".encode()
 
 
 def printable(path: str) -> str:

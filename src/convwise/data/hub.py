@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convwise.data.dataset import Skipped
-from convwise.data.files import MAX_FILE_BYTES, FileSamples, Folder, ReadFile
+from convwise.data.files import MAX_FILE_BYTES, FileSamples, Folder, ReadFile, file_state
 from convwise.data.listing import WHOLE, Listing, consecutive
 from convwise.data.table import SPLIT_NAMES
 from convwise.errors import DataError, DecodeError, MissingExtraError
@@ -93,6 +93,17 @@ class TableRows:
         """Yield a reader for each row, in order."""
         for place, name in enumerate(names):
             yield place, partial(self.read, name)
+
+    def state(self, names: Sequence[str]) -> bytes:
+        """Return the states of the files in which ``datasets`` keeps the tables; see ``Origin``.
+
+        Raises:
+            OSError: it keeps them in memory.
+        """
+        files = [each["filename"] for table in self.tables.values() for each in table.cache_files]
+        if not files:
+            raise OSError("the tables are in memory")
+        return b"".join(map(file_state, files))
 
 
 def is_hub_folder(path: Path) -> bool:

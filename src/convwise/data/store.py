@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -95,6 +95,17 @@ class PixelStore:
         rows = indices if self.rows is None else self.rows[indices]
         known = None if self.known_digests is None else self.known_digests[indices]
         return PixelStore(self.images, self.labels[indices], ids, rows, known)
+
+    @classmethod
+    def joined(cls, stores: Sequence[PixelStore]) -> PixelStore:
+        """Return one store of several, in their order; nothing is copied if they share pixels."""
+        labels = np.concatenate([store.labels for store in stores])
+        ids = tuple(name for store in stores for name in store.ids)
+        shared = stores[0].images
+        rows = [store.rows for store in stores if store.rows is not None]
+        if len(rows) == len(stores) and all(store.images is shared for store in stores):
+            return cls(shared, labels, ids, np.concatenate(rows))
+        return cls(np.concatenate([store.pixels for store in stores]), labels, ids)
 
     @cached_property
     def digests(self) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ from convwise.data.archive import (
     damaged,
     size_trouble,
 )
-from convwise.data.files import ReadFile
+from convwise.data.files import ReadFile, file_state
 from convwise.errors import DataError, DecodeError
 
 _BLOCK = 1 << 20
@@ -80,6 +80,10 @@ class TarFiles:
                 except DecodeError as error:
                     content = error
                 yield place, waiting.add(content)
+
+    def state(self, names: Sequence[str]) -> bytes:
+        """Return the state of the archive's own file; see ``Origin``."""
+        return file_state(self.path)
 
     def _read_from(self, stream: BinaryIO, name: str) -> bytes:
         offset, size = self.members[name]

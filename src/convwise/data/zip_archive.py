@@ -20,7 +20,7 @@ from convwise.data.archive import (
     size_trouble,
     too_many,
 )
-from convwise.data.files import ReadFile
+from convwise.data.files import ReadFile, file_state
 from convwise.errors import DataError, DecodeError
 
 _BLOCK = 1 << 20
@@ -80,6 +80,10 @@ class ZipFiles:
         offsets = [self.members[name].header_offset for name in names]
         for place in sorted(range(len(names)), key=offsets.__getitem__):
             yield place, partial(self.read, names[place])
+
+    def state(self, names: Sequence[str]) -> bytes:
+        """Return the state of the archive's own file; see ``Origin``."""
+        return file_state(self.path)
 
 
 def list_zip(path: Path, members: Members) -> ZipFiles:

@@ -10,6 +10,7 @@ import numpy as np
 
 from convwise.data import load_data
 from convwise.data.dataset import Decoded
+from convwise.data.pixel_cache import PixelCache
 from convwise.data.store import PixelStore
 from convwise.errors import DataError
 from convwise.evaluation.split import SHIFT_IMAGES, Evaluation, evaluate_split
@@ -31,6 +32,7 @@ def evaluate(
     *,
     split: SplitName = "test",
     shift_images: int = SHIFT_IMAGES,
+    cache: bool = True,
     **data_options: Any,
 ) -> DatasetEvaluation:
     """Read a data set in the model's format and score the model on one of its splits.
@@ -42,6 +44,7 @@ def evaluate(
             own is split with the seed that the model was trained with, so that ``test`` holds no
             image that the model has learnt from.
         shift_images: see ``split.evaluate_split``.
+        cache: take decoded pixels from the user's cache, and keep them there.
         **data_options: passed to ``load_data``.
 
     Raises:
@@ -50,7 +53,7 @@ def evaluate(
     data_options.setdefault("seed", model.seed)
     dataset = load_data(data, **data_options)
     dataset = dataclasses.replace(dataset, format=model.image_format)
-    decoded = dataset.decode()
+    decoded = dataset.decode(cache=PixelCache.of_user() if cache else None)
     store = _relabelled(_chosen(decoded, split), dataset.classes, model.classes)
     evaluation = evaluate_split(model, store, shift_images=shift_images)
     skipped = tuple({"path": each.path, "reason": each.reason} for each in decoded.skipped)
@@ -68,12 +71,7 @@ def _chosen(decoded: Decoded, split: SplitName) -> PixelStore:
                 f"{decoded.dataset.source}: no picture of the {split} split can be read"
             )
         return store
-    stores = list(decoded.stores.values())
-    return PixelStore(
-        np.concatenate([store.pixels for store in stores]),
-        labels=np.concatenate([store.labels for store in stores]),
-        ids=tuple(name for store in stores for name in store.ids),
-    )
+    return PixelStore.joined(list(decoded.stores.values()))
 
 
 def _relabelled(store: PixelStore, theirs: tuple[str, ...], ours: tuple[str, ...]) -> PixelStore:

@@ -13,6 +13,7 @@ import torch
 from convwise.data import load_data
 from convwise.data.audit.audit import audit
 from convwise.data.dataset import MAX_BAD, Dataset, Decoded
+from convwise.data.pixel_cache import PixelCache
 from convwise.design.network import Network
 from convwise.design.plan import Plan, plan
 from convwise.design.resolve import resolve_network
@@ -44,6 +45,7 @@ def train(
     command: str = "",
     dry_run: bool = False,
     max_bad: float = MAX_BAD,
+    cache: bool = True,
     **data_options: Any,
 ) -> Run:
     """Train a classifier and score it once on the test split.
@@ -61,6 +63,7 @@ def train(
         command: recorded as the command that repeats the run.
         dry_run: send one batch through everything, in a folder that is removed again.
         max_bad: the largest share of damaged picture files, 0…1, that training puts up with.
+        cache: take decoded pixels from the user's cache, and keep them there.
         **data_options: passed to ``load_data``.
 
     Raises:
@@ -79,7 +82,7 @@ def train(
         data = load_data(data, seed=seed, **data_options)
     dataset = data.dataset if isinstance(data, Decoded) else data
     network_plan = plan(design, dataset.format, len(dataset.classes)).require()
-    decoded = data if isinstance(data, Decoded) else _read(data, watcher, max_bad)
+    decoded = data if isinstance(data, Decoded) else _read(data, watcher, max_bad, cache)
     job = _Job(
         name=_short_name(network),
         plan=network_plan,
@@ -108,8 +111,9 @@ def use_threads(count: int | None) -> None:
     torch.set_num_threads(count)
 
 
-def _read(dataset: Dataset, watcher: Watcher, max_bad: float) -> Decoded:
-    decoded = dataset.decode(watcher.reading)
+def _read(dataset: Dataset, watcher: Watcher, max_bad: float, cache: bool) -> Decoded:
+    kept = PixelCache.of_user(watcher.message) if cache else None
+    decoded = dataset.decode(watcher.reading, cache=kept)
     decoded.require_learnable(max_bad)
     if decoded.moved:
         watcher.message(
