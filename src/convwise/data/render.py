@@ -88,6 +88,8 @@ def _with_channels(picture: Image.Image, image_format: ImageFormat) -> Image.Ima
         picture = _eight_bits(picture, image_format.alpha_background)
     elif picture.mode == "F":
         raise DecodeError("floating-point pixels have no agreed range; save it with 8 or 16 bits")
+    elif picture.mode == "LAB":
+        raise DecodeError("Lab colours need a profile to become pixels; save it as RGB")
     elif picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
         picture = _on_background(picture, image_format.alpha_background)
     if picture.mode == "1":
