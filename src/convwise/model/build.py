@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from convwise.design.plan import Plan, Row
 from convwise.model.activations import ACTIVATIONS
 from convwise.model.lower import lower
-from convwise.model.modules import Apply, Convolution, FullyConnected, MaxPool
+from convwise.model.modules import Apply, BatchNorm, Convolution, FullyConnected, MaxPool
 from convwise.model.weights import initialise
 
 
@@ -23,19 +23,23 @@ class ConvNet(nn.Module):
 
     Args:
         plan: a plan without a problem.
+        fuse: let neighbouring layers be computed together where the result is the same; names and
+            weights stay where they are.
 
     Raises:
         DesignError: the plan has a problem.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, fuse: bool = True) -> None:
         super().__init__()
         self.plan = plan.require()
         last = plan.rows[-1]
         for row in plan.rows:
             self.add_module(row.name, _lower_last(row) if row is last else lower(row))
-        for rows in plan.sequences:
-            self._pool_before_relu(rows)
+        if fuse:
+            for rows in plan.sequences:
+                self._pool_before_relu(rows)
+                self._relu_with_normalisation(rows)
 
     def forward(self, images: Tensor) -> Tensor:
         """(batch, channels, height, width) float → (batch, classes) logits."""
@@ -60,6 +64,15 @@ class ConvNet(nn.Module):
             if module.activation is F.relu:
                 module.activation, pool.activation = None, F.relu
 
+    def _relu_with_normalisation(self, rows: tuple[Row, ...]) -> None:
+        """Let batch normalisation apply the ReLU that follows it."""
+        for before, row in itertools.pairwise(rows):
+            norm, apply = self._modules[before.name], self._modules[row.name]
+            if not isinstance(norm, BatchNorm) or not isinstance(apply, Apply):
+                continue
+            if apply.activation is F.relu:
+                norm.activation, apply.activation = F.relu, None
+
 
 def _lower_last(row: Row) -> nn.Module:
     module = lower(row)
@@ -69,12 +82,13 @@ def _lower_last(row: Row) -> nn.Module:
     return module
 
 
-def build(plan: Plan, *, seed: int = 0) -> ConvNet:
+def build(plan: Plan, *, seed: int = 0, fuse: bool = True) -> ConvNet:
     """Build the module of a plan and draw its first weights.
 
     Args:
         plan: a plan without a problem.
         seed: the same seed gives the same weights, layer by layer.
+        fuse: see :class:`ConvNet`.
 
     Raises:
         DesignError: the plan has a problem.
@@ -85,6 +99,6 @@ def build(plan: Plan, *, seed: int = 0) -> ConvNet:
         >>> sum(weight.numel() for weight in network.parameters())
         61706
     """
-    network = ConvNet(plan)
+    network = ConvNet(plan, fuse=fuse)
     initialise(network, seed)
     return network

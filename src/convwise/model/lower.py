@@ -188,7 +188,7 @@ def _(layer: Activation, row: Row) -> nn.Module:
 
 @_lower.register
 def _(layer: Dropout, row: Row) -> nn.Module:
-    return nn.Dropout(layer.rate)
+    return modules.Dropout(layer.rate)
 
 
 @_lower.register

@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from convwise.model.modules import Dropout
+
 Precision = Literal["fp32", "bf16"]
 
 RACE_SECONDS = 0.4
@@ -114,7 +116,7 @@ def time_trial(network: nn.Module, images: Tensor, labels: Tensor, precision: Pr
 def _without_dropout(network: nn.Module) -> nn.Module:
     network.train()
     for module in network.modules():
-        if isinstance(module, nn.Dropout):
+        if isinstance(module, Dropout):
             module.eval()
     return network
 

@@ -12,6 +12,7 @@ from convwise.model.modules.convolution import (
     SeparableConvolution,
     subsample,
 )
+from convwise.model.modules.dropout import Dropout
 from convwise.model.modules.joining import (
     Concatenated,
     PaddedShortcut,
@@ -21,6 +22,7 @@ from convwise.model.modules.joining import (
 )
 from convwise.model.modules.normalization import BatchNorm, LayerNorm
 from convwise.model.modules.pooling import AveragePool, BlurPool, GlobalAverage, GlobalMax, MaxPool
+from convwise.model.modules.raced import Raced
 from convwise.model.modules.shapes import Apply, FlattenMaps, Pad
 from convwise.model.modules.types import Activation, Pair, Sides
 
@@ -32,6 +34,7 @@ __all__ = [
     "BlurPool",
     "Concatenated",
     "Convolution",
+    "Dropout",
     "FixedConvolution",
     "FlattenMaps",
     "FullyConnected",
@@ -43,6 +46,7 @@ __all__ = [
     "PaddedShortcut",
     "Pair",
     "ProjectionShortcut",
+    "Raced",
     "ResidualSum",
     "SeparableConvolution",
     "Sides",

@@ -6,9 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from convwise.model.modules.raced import Raced
+from convwise.model.modules.types import Activation
 
-class BatchNorm(nn.Module):
-    """Batch normalisation with Keras's momentum and its biased moving variance.
+
+class BatchNorm(Raced):
+    """Batch normalisation with Keras's momentum and its biased moving variance, then an activation.
 
     Ioffe and Szegedy 2015, algorithm 1. Keras keeps ``momentum`` of the old statistics and adds
     the batch's *biased* variance; torch adds the unbiased one, which is corrected here.
@@ -16,6 +19,7 @@ class BatchNorm(nn.Module):
     Attributes:
         momentum_limit: an upper bound of the momentum, which a training may lower in its first
             steps so that the moving statistics do not start from values that mean nothing.
+        activation: applied to the result, or None.
     """
 
     gamma: nn.Parameter | None
@@ -33,9 +37,37 @@ class BatchNorm(nn.Module):
         self.register_buffer("moving_variance", torch.ones(channels))
         self.momentum, self.epsilon = momentum, epsilon
         self.momentum_limit = 1.0
+        self.activation: Activation | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def by_torch(self, x: Tensor) -> Tensor:
         """Same shape in and out; channels are dimension 1."""
+        x = self._normalised(x)
+        return x if self.activation is None else self.activation(x)
+
+    def by_kernel(self, x: Tensor) -> Tensor:
+        """Normalise by the batch's statistics and apply ReLU at once."""
+        from convwise.kernels.batch_norm import batch_norm
+
+        computed = torch.float64 if x.dtype == torch.float64 else torch.float32
+        gamma = x.new_ones(x.shape[1], dtype=computed) if self.gamma is None else self.gamma
+        beta = x.new_zeros(x.shape[1], dtype=computed) if self.beta is None else self.beta
+        y, mean, variance = batch_norm(x, gamma, beta, self.epsilon, self.activation is F.relu)
+        kept = min(self.momentum, self.momentum_limit)
+        with torch.no_grad():
+            self.moving_mean.lerp_(mean, 1.0 - kept)
+            self.moving_variance.lerp_(variance, 1.0 - kept)
+        return y
+
+    def kernel_fits(self, x: Tensor) -> bool:
+        """Say no outside of training, for one value a channel, and to other activations."""
+        trains = self.training and x.numel() > x.shape[1]
+        return trains and self.activation in (None, F.relu)
+
+    def race_key(self) -> str:
+        """Whether there is an activation."""
+        return f"batch_norm {self.activation is F.relu}"
+
+    def _normalised(self, x: Tensor) -> Tensor:
         count = x.numel() // x.shape[1]
         if not self.training or count == 1:
             # One value per channel has no variance to learn from.

@@ -6,10 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from convwise.model.modules.raced import Raced
 from convwise.model.modules.types import Activation, Pair, Sides
 
+# The kernel keeps a place in a byte, and needs one value for "nobody".
+NOBODY = 255
 
-class MaxPool(nn.Module):
+
+class MaxPool(Raced):
     """The largest value of each window; padding never wins. Then an optional activation."""
 
     def __init__(self, pool_size: Pair, strides: Pair, pad: Sides = (0, 0, 0, 0)) -> None:
@@ -17,12 +21,29 @@ class MaxPool(nn.Module):
         self.pool_size, self.strides, self.pad = pool_size, strides, pad
         self.activation: Activation | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def by_torch(self, x: Tensor) -> Tensor:
         """(batch, channels, height, width) → (batch, channels, height', width')."""
-        if any(self.pad):
-            x = F.pad(x, self.pad, value=float("-inf"))
-        x = F.max_pool2d(x, self.pool_size, self.strides)
+        x = F.max_pool2d(self._padded(x), self.pool_size, self.strides)
         return x if self.activation is None else self.activation(x)
+
+    def by_kernel(self, x: Tensor) -> Tensor:
+        """Take the maxima and apply ReLU at once."""
+        from convwise.kernels.max_pool import max_pool
+
+        relu = self.activation is F.relu
+        return max_pool(self._padded(x), self.pool_size, self.strides, relu)
+
+    def kernel_fits(self, x: Tensor) -> bool:
+        """Say no to windows whose places do not fit into a byte, and to other activations."""
+        small = self.pool_size[0] * self.pool_size[1] < NOBODY
+        return small and self.activation in (None, F.relu)
+
+    def race_key(self) -> str:
+        """Windows, padding and activation."""
+        return f"max_pool {self.pool_size} {self.strides} {self.pad} {self.activation is F.relu}"
+
+    def _padded(self, x: Tensor) -> Tensor:
+        return F.pad(x, self.pad, value=float("-inf")) if any(self.pad) else x
 
 
 class AveragePool(nn.Module):
