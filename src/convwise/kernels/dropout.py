@@ -99,7 +99,7 @@ def dropout(x: Tensor, keys: NDArray[np.uint64], rate: float) -> Tensor:
         What ``x`` is, with values dropped.
 
     Example:
-        >>> kept = dropout(torch.ones(1, 10_000), np.zeros(1, np.uint64), 0.25)
+        >>> kept = dropout(torch.ones(1, 1_000_000), np.zeros(1, np.uint64), 0.25)
         >>> round(float((kept > 0).float().mean()), 2)
         0.75
     """
