@@ -211,7 +211,7 @@ class ArraySamples:
         single = self.images.ndim == 4 and self.images.shape[3] == 1
         for place, row in enumerate(self.rows.tolist()):
             picture = self.images[row, :, :, 0] if single else self.images[row]
-            pixels[place] = render(Image.fromarray(picture), image_format)
+            pixels[place], _ = render(Image.fromarray(picture), image_format)
             if on_progress and place % _PROGRESS_EVERY == 0:
                 on_progress(place, len(self))
         return pixels

@@ -82,6 +82,7 @@ class Reading:
         traits: of the n pictures; of those that could not be read, zeros.
         digests: uint8, (n, 16), of each picture's pixels.
         reasons: position → why that picture could not be read.
+        passing: a reason is the file system's and may pass, so this is not to be remembered.
     """
 
     images: NDArray[np.uint8]
@@ -89,6 +90,7 @@ class Reading:
     traits: Traits
     digests: NDArray[np.uint8]
     reasons: Mapping[int, str]
+    passing: bool = False
 
 
 class Samples(Protocol):
@@ -282,7 +284,7 @@ class Decoded:
         if missing and len(self.stores["train"]):
             raise DataError(
                 f"{self.dataset.source}: class {missing[0]!r} has no readable picture to learn from"
-                f"{self._first_reason()}; add pictures to it, or remove its folder"
+                f"{self._first_reason()}; add pictures to it, or leave the class out"
             )
         for split, store in self.stores.items():
             if len(store):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from convwise.data.dataset import MAX_PIXELS, Header
+from convwise.data.png_check import require_whole
 from convwise.data.render import render, scaled_size
 from convwise.data.store import DIGEST_BYTES
 from convwise.data.traits import Kind
@@ -30,6 +33,11 @@ __all__ = [
 ]
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+
+# Pillow warns of odd metadata and of large pictures, on the terminal, without a file's name. The
+# former is passed over as viewers do, the latter has a limit of its own here. A filter that comes
+# and goes would not do: those of the warnings module are no threads' own.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -115,18 +123,22 @@ def decode_picture(
         DecodeError: as for :func:`decode_image`.
     """
     try:
-        with _opened(source, max_pixels) as image:
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        with _opened(content, max_pixels) as image:
             kinds = _kinds(image)
             sideways = image.format in ("JPEG", "MPO") and _orientation(image) in _LIES_ON_ITS_SIDE
             size = image.size[::-1] if sideways else image.size
             if image.format in ("JPEG", "MPO"):
                 wanted = scaled_size(size, image_format)
                 image.draft(image.mode, wanted[::-1] if sideways else wanted)
-            picture, turned = _upright(image)
+            picture, turned = _upright(image, content)
             whole = size if image.format in ("JPEG", "MPO") else picture.size
             if turned:
                 kinds |= Kind.ROTATED
-            return Picture(render(picture, image_format, whole), *whole, kinds)
+            pixels, constant = render(picture, image_format, whole)
+            if constant:
+                kinds |= Kind.CONSTANT
+            return Picture(pixels, *whole, kinds)
     except Exception as error:  # decoders of damaged files raise whatever they stumble on
         raise DecodeError(why_unreadable(error, source)) from error
 
@@ -140,20 +152,23 @@ def whole_digest(source: Path | str | bytes) -> bytes:
         DecodeError: as for :func:`decode_image`.
     """
     try:
-        with _opened(source, MAX_PIXELS) as image:
-            picture, _ = _upright(image)
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        with _opened(content, MAX_PIXELS) as image:
+            picture, _ = _upright(image, content)
             width, height = picture.size
-            pixels = render(picture, ImageFormat(height, width, 3))
+            pixels, _ = render(picture, ImageFormat(height, width, 3))
     except Exception as error:  # see decode_picture
         raise DecodeError(why_unreadable(error, source)) from error
     shape = f"{height} {width}".encode()
     return hashlib.blake2b(pixels.data, digest_size=DIGEST_BYTES, key=shape).digest()
 
 
-def _upright(image: Image.Image) -> tuple[Image.Image, bool]:
+def _upright(image: Image.Image, content: bytes) -> tuple[Image.Image, bool]:
     """Load a picture and turn it upright; return it, and whether it had to be turned."""
     stated = _orientation(image) if image.format == "TIFF" else 1
     image.load()
+    if image.format == "PNG":
+        require_whole(content, image)
     # Only now: loading a TIFF turns it upright and drops the tag.
     turn = _UPRIGHT.get(_orientation(image))
     if turn is None:
@@ -226,13 +241,27 @@ def why_unreadable(error: Exception, source: Path | str | bytes = b"") -> str:
     if isinstance(error, UnidentifiedImageError):
         return _not_identified(source)
     if isinstance(error, Image.DecompressionBombError):
-        return "more pixels than are allowed"
+        return f"{_stated_pixels(error)} pixels are more than Pillow decodes"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read: {error.strerror}"
     text = str(error).lower()
+    if _is_short_webp(source):
+        return "the file is cut off"
     if "truncated" in text or "eof" in text or "unexpected end" in text:
         return "the file is cut off"
     return f"the file is damaged ({str(error) or type(error).__name__})"
+
+
+def _stated_pixels(error: Image.DecompressionBombError) -> str:
+    stated = re.search(r"\d+", str(error))
+    return f"{int(stated[0]):,}" if stated else "so many"
+
+
+def _is_short_webp(source: Path | str | bytes) -> bool:
+    content = source if isinstance(source, bytes) else b""
+    if not content.startswith(b"RIFF") or content[8:12] != b"WEBP":
+        return False
+    return int.from_bytes(content[4:8], "little") + 8 > len(content)
 
 
 def _not_identified(source: Path | str | bytes) -> str:

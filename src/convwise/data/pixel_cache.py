@@ -28,7 +28,7 @@ from convwise.data.traits import Traits
 from convwise.image import ImageFormat
 
 # Part of every key: raise it when the same file would give other pixels or other facts.
-VERSION = 1
+VERSION = 2
 SMALLEST_BYTES = 16 << 20
 LARGEST_TOTAL_BYTES = 20 << 30
 
@@ -166,7 +166,7 @@ class _Writer:
 
     def keep(self, reading: Reading, entry: Path) -> bool:
         """Put the entry into its place; return whether it is there."""
-        if not self.mapped:
+        if not self.mapped or reading.passing:
             return False
         facts = io.BytesIO()
         traits = reading.traits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -46,6 +47,7 @@ def decode_all(
     traits = Traits.empty(count)
     digests = np.zeros((count, DIGEST_BYTES), np.uint8)
     reasons: dict[int, str] = {}
+    passing = threading.Event()
 
     def decode_some(work: tuple[tuple[int, Callable[[], bytes]], ...]) -> dict[int, str]:
         failed: dict[int, str] = {}
@@ -55,6 +57,8 @@ def decode_all(
             except (DecodeError, OSError) as error:
                 images[place] = 0
                 failed[place] = why_unreadable(error)
+                if isinstance(error, OSError):
+                    passing.set()
                 continue
             images[place] = picture.pixels
             digests[place] = np.frombuffer(pixel_digest(picture.pixels), np.uint8)
@@ -85,7 +89,8 @@ def decode_all(
             collect()
     finally:
         executor.shutdown(cancel_futures=True)
-    return Reading(images, np.arange(count, dtype=np.int64), traits, digests, reasons)
+    rows = np.arange(count, dtype=np.int64)
+    return Reading(images, rows, traits, digests, reasons, passing.is_set())
 
 
 def _usable_cores() -> int:

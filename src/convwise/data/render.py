@@ -12,7 +12,7 @@ from convwise.image import ImageFormat
 
 def render(
     picture: Image.Image, image_format: ImageFormat, whole: tuple[int, int] | None = None
-) -> NDArray[np.uint8]:
+) -> tuple[NDArray[np.uint8], bool]:
     """Bring an upright picture to the format's channels and size.
 
     Args:
@@ -21,7 +21,8 @@ def render(
         whole: (width, height) before a reduced decoding; it keeps the proportions exact.
 
     Returns:
-        uint8, (height, width, channels).
+        (pixels, constant): uint8, (height, width, channels); and whether they have one colour all
+        over, padding not counted.
 
     Raises:
         DecodeError: the picture's mode has no agreed range of values.
@@ -34,8 +35,9 @@ def render(
             picture = _cropped(picture, scaled, size)
         else:
             picture = _resized(picture, scaled)
-            picture = _padded(picture, size, image_format.pad_value)
-    return np.asarray(picture, np.uint8).reshape(image_format.shape)
+    constant = _has_one_colour(picture)
+    picture = _padded(picture, size, image_format.pad_value)
+    return np.asarray(picture, np.uint8).reshape(image_format.shape), constant
 
 
 def scaled_size(size: tuple[int, int], image_format: ImageFormat) -> tuple[int, int]:
@@ -50,6 +52,11 @@ def scaled_size(size: tuple[int, int], image_format: ImageFormat) -> tuple[int, 
     if width_decides:
         return wide, max(1, (2 * height * wide + width) // (2 * width))
     return max(1, (2 * width * high + height) // (2 * height)), high
+
+
+def _has_one_colour(picture: Image.Image) -> bool:
+    # For "L" it is a pair, for "RGB" a pair for each channel.
+    return all(low == high for low, high in np.reshape(picture.getextrema(), (-1, 2)).tolist())
 
 
 def _resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -19,6 +19,7 @@ class Kind(enum.IntFlag):
     ALPHA = 16
     ANIMATED = 32
     GREY = 64
+    CONSTANT = 128
 
 
 @dataclass(frozen=True, eq=False)

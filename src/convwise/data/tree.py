@@ -170,4 +170,4 @@ def _irregular(entry: os.DirEntry[str]) -> str | None:
     if regular:
         return None
     # A pipe would block for ever.
-    return "a broken link" if entry.is_symlink() else "not a regular file"
+    return "not a regular file" if Path(entry.path).exists() else "a broken link"

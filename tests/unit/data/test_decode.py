@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -12,6 +15,7 @@ from PIL import Image
 
 from convwise.data import decode
 from convwise.data.decode import decode_image, decode_picture, read_header, whole_digest
+from convwise.data.pool import decode_all
 from convwise.data.traits import Kind
 from convwise.errors import DecodeError
 from convwise.image import ImageFormat
@@ -41,13 +45,21 @@ def over(colour: np.ndarray, alpha: np.ndarray, background: int) -> np.ndarray:
     return np.floor(colour * weight + background * (1 - weight) + 0.5).astype(np.uint8)
 
 
-def chunked_png(depth: int, kind: int, rows: bytes, width: int, height: int, extra: bytes) -> bytes:
+def chunked_png(
+    depth: int,
+    kind: int,
+    rows: bytes,
+    width: int,
+    height: int,
+    extra: bytes = b"",
+    interlaced: bool = False,
+) -> bytes:
     def chunk(name: bytes, body: bytes) -> bytes:
         return (
             struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         )
 
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0))
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, interlaced))
     return (
         b"\x89PNG\r\n\x1a\n"
         + head
@@ -320,7 +332,7 @@ def test_a_flipped_bit_in_a_png_is_damage() -> None:
 @pytest.mark.parametrize("width", [10_001, 100_000])
 def test_too_many_pixels_are_refused_before_decoding(width: int) -> None:
     content = chunked_png(8, 0, b"", width, 10_000, b"")
-    with pytest.raises(DecodeError, match=r"pixels .*allowed"):
+    with pytest.raises(DecodeError, match=r"pixels are more than (the|Pillow)"):
         decode_image(content, GREY_FORMAT)
 
 
@@ -391,3 +403,64 @@ def test_the_whole_digest_is_of_the_colours_and_the_shape_alone() -> None:
     assert whole_digest(saved(colour)) != whole_digest(saved(Image.fromarray(COLOUR + 1)))
     black = [Image.new("RGB", size) for size in ((2, 8), (4, 4))]
     assert whole_digest(saved(black[0])) != whole_digest(saved(black[1]))
+
+
+def test_padding_does_not_hide_that_a_picture_has_one_colour() -> None:
+    content = saved(Image.new("RGB", (20, 5), "red"), "PNG")
+    assert decode_picture(content, COLOUR_FORMAT).kinds == Kind.CONSTANT
+
+
+def test_a_flipped_bit_in_the_pixels_of_a_png_is_always_noticed() -> None:
+    content = saved(Image.fromarray((np.indices((200, 300)).sum(axis=0) % 256).astype(np.uint8)))
+    unnoticed = 0
+    for place in range(content.index(b"IDAT") + 4, content.index(b"IEND") - 8):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << (place % 8)
+        with pytest.raises(DecodeError):
+            decode_image(bytes(damaged), ImageFormat(200, 300, 1))
+        with contextlib.suppress(OSError, SyntaxError):
+            Image.open(io.BytesIO(damaged)).load()
+            unnoticed += 1
+    # Otherwise the check would be of no use.
+    assert unnoticed > 50
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(("depth", "colour"), [(1, 0), (2, 0), (16, 0), (8, 2), (8, 4), (16, 6)])
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 5), (8, 8), (13, 9)])
+def test_a_black_png_is_whole_only_with_all_of_its_rows(
+    width: int, height: int, depth: int, colour: int, interlaced: bool
+) -> None:
+    values = {0: 1, 2: 3, 4: 2, 6: 4}[colour]
+    passes = [(height, width)]
+    if interlaced:
+        passes = [
+            (len(range(top, height, down)), len(range(left, width, across)))
+            for left, top, across, down in (
+                *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
+                *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
+            )
+        ]
+    size = sum(
+        rows * (1 + math.ceil(columns * depth * values / 8)) for rows, columns in passes if columns
+    )
+
+    def png(length: int) -> bytes:
+        return chunked_png(depth, colour, bytes(length), width, height, interlaced=interlaced)
+
+    on_black = ImageFormat(height, width, 1, alpha_background=0)
+    assert not decode_image(png(size), on_black).any()
+    with pytest.raises(DecodeError, match=r"cut off|damaged"):
+        decode_image(png(size - 1), on_black)
+
+
+def test_a_file_system_fault_is_not_remembered(tmp_path: Path) -> None:
+    def fail() -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    images = np.empty((2, *GREY_FORMAT.shape), np.uint8)
+    content = saved(Image.fromarray(GREY), "PNG")
+    assert not decode_all([(0, lambda: content), (1, lambda: b"")], images, GREY_FORMAT).passing
+    reading = decode_all([(0, lambda: content), (1, fail)], images, GREY_FORMAT)
+    assert reading.passing
+    assert reading.reasons == {1: "cannot be read: Input/output error"}

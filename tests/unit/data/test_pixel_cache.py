@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 import zipfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -243,7 +244,8 @@ def test_processes_that_start_together_all_get_the_pixels(
     pictures: Path, cache: PixelCache
 ) -> None:
     expected = decoded(pictures, None).fingerprint
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
-        found = pool.starmap(_in_a_process, [(pictures, cache.folder)] * 6)
+    # Unlike a multiprocessing.Pool, it gives up if its processes cannot start.
+    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
+        found = list(pool.map(_in_a_process, [pictures] * 6, [cache.folder] * 6))
     assert found == [expected] * 6
     assert [path.name[0] == "." for path in entries(cache)] == [False]

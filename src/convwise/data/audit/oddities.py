@@ -54,11 +54,12 @@ def _tiny(traits: Traits, store: PixelStore) -> NDArray[np.bool_]:
 
 
 def _constant(traits: Traits, store: PixelStore) -> NDArray[np.bool_]:
+    # Those from files were looked at before they were padded, those from arrays were not.
     found = []
     for block in store.blocks():
         colours = block.reshape(len(block), -1, block.shape[3])
         found.append((colours == colours[:, :1]).all(axis=(1, 2)))
-    return np.concatenate(found)
+    return np.concatenate(found) | traits.having(Kind.CONSTANT)
 
 
 _TESTS: tuple[tuple[str, str, Test], ...] = (
