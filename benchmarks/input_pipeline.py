@@ -46,7 +46,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from convwise.data import Dataset, Decoded, load_data
-from convwise.data.augment import Augmentation
+from convwise.data.augment.augmentation import Augmentation
 from convwise.data.batches import Batch, Batches
 from convwise.data.pixel_cache import PixelCache
 from convwise.data.store import PixelStore
@@ -186,7 +186,7 @@ def measure_convwise(folder: Path, cache: Path) -> Facts:
     dataset, decoded = _decoded(folder, cache)
     first = time.perf_counter() - start
     batches = _training_batches(decoded)
-    images = sum(len(labels) for _, labels, _ in batches.epoch(1))
+    images = sum(len(batch.labels) for batch in batches.epoch(1))
     # Decoding serves all splits, the batches only training: so decoding counts by its share.
     share = len(batches.store) / len(dataset.samples)
     first_epoch = images / (share * first + time.perf_counter() - start - first)
@@ -195,7 +195,7 @@ def measure_convwise(folder: Path, cache: Path) -> Facts:
     opening = time.perf_counter() - start
     batches = _training_batches(decoded)
     start = time.perf_counter()
-    images = sum(len(labels) for _, labels, _ in batches.epoch(2))
+    images = sum(len(batch.labels) for batch in batches.epoch(2))
     return {
         "first_pass": len(dataset.samples) / first,
         "first_epoch": first_epoch,

@@ -146,7 +146,7 @@ def work(what: str, tar: Path, cache_folder: Path) -> Facts:
     """List and decode, or list, open and take an epoch; return seconds, speeds and memory."""
     # Here, so that the process that starts the workers stays small.
     from convwise.data import load_data
-    from convwise.data.augment import Augmentation
+    from convwise.data.augment.augmentation import Augmentation
     from convwise.data.batches import Batches
     from convwise.data.pixel_cache import PixelCache
 
@@ -171,7 +171,7 @@ def work(what: str, tar: Path, cache_folder: Path) -> Facts:
             decoded.stores["train"], dataset.format, BATCH, augmentation=Augmentation(shift=1)
         )
         begun = time.perf_counter()
-        images = sum(len(labels) for _, labels, _ in batches.epoch(1))
+        images = sum(len(batch.labels) for batch in batches.epoch(1))
         facts["epoch_images_per_second"] = images / (time.perf_counter() - begun)
         memory.stage("epoch")
     files = [path for path in cache_folder.rglob("*") if path.is_file()]

@@ -80,6 +80,11 @@ class ImageFormat:
         """(height, width, channels)."""
         return (self.height, self.width, self.channels)
 
+    @property
+    def mean_colour(self) -> tuple[int, ...]:
+        """The level 0…255 of each channel that is scaled to about 0."""
+        return tuple(min(max(round(255 * value), 0), 255) for value in self.mean)
+
     @classmethod
     def parse(cls, text: str) -> ImageFormat:
         """Read ``HEIGHTxWIDTHxCHANNELS``, for example ``28x28x1``.

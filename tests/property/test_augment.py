@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convwise.data.augment import Augmentation
+from convwise.data.augment.augmentation import Augmentation
 
 CASES = {
     "shift": st.integers(0, 4),

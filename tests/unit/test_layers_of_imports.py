@@ -27,7 +27,7 @@ MODULES = sorted(
     for path in SOURCE.rglob("*.py")
     if path.relative_to(SOURCE).as_posix() not in ("__init__.py", "__main__.py")
 )
-TORCH_IN_DATA = {"augment.py", "batches.py"}
+TORCH_IN_DATA = {"warp.py", "batches.py"}
 
 
 def part_of(path: Path) -> str:

@@ -10,10 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from convwise.cli.output import answers, news, print_json
 from convwise.errors import OptionError
+from convwise.training.settings import read_settings
 
 if TYPE_CHECKING:
     from convwise.data.audit.findings import Audit
     from convwise.data.dataset import Dataset, Decoded
+    from convwise.training.recipe import Recipe
 
 
 def audit(
@@ -31,6 +33,14 @@ def audit(
     ] = None,
     write_table: Annotated[
         Path | None, Parameter(help="Write a CSV table without the offenders, for train to read.")
+    ] = None,
+    show_augmentation: Annotated[
+        Path | None,
+        Parameter(help="Write a PNG of training images as they are changed in eight epochs."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        Parameter(name="--set", help="NAME=VALUE of the recipe to show, as for train; repeatable."),
     ] = None,
     no_near: Annotated[
         bool, Parameter(show_default=False, help="Do not look for near duplicates.")
@@ -59,9 +69,10 @@ def audit(
     """Find damaged, doubled, leaking and odd images; change nothing."""
     if max_pixels < 1:
         raise OptionError(f"--max-pixels {max_pixels} is below 1")
-    for path in (html, write_table):
+    for path in (html, write_table, show_augmentation):
         if path is not None:
             _refuse(path)
+    recipe, _ = read_settings(None, set_ or ())
     from convwise.data.load import load_data
 
     dataset = load_data(
@@ -80,6 +91,9 @@ def audit(
         listed = write_clean_table(decoded, found, write_table)
     if html is not None:
         _write_page(found, decoded, html)
+    if show_augmentation is not None:
+        told = _write_grid(decoded, recipe, seed, show_augmentation)
+        news().print(f"augmentation   {show_augmentation}  ({told})", soft_wrap=True)
     if json:
         print_json(found.to_json(), indent=2)
     else:
@@ -128,6 +142,37 @@ def _look(dataset: Dataset, max_pixels: int, *, near: bool, cache: bool) -> tupl
             on_progress=lambda done, total: bars.update(comparing, completed=done, total=total),
         )
     return decoded, found
+
+
+def _write_grid(decoded: Decoded, recipe: Recipe, seed: int, path: Path) -> str:
+    """Draw the augmentation of a recipe; return what it consists of, in words."""
+    from dataclasses import asdict
+
+    from convwise.data.batches import Batches
+    from convwise.report.augmentation_grid import augmentation_grid
+    from convwise.training.facts import measured_format
+    from convwise.training.recipe import EPOCHS_FOR_SHIFT
+    from convwise.training.storage import write_atomically
+
+    decoded.require_learnable(max_bad=1.0)
+    shown = recipe.model_copy(update={"shift": recipe.shift_for(EPOCHS_FOR_SHIFT)})
+    batches = Batches(
+        decoded.stores["train"],
+        measured_format(decoded),
+        recipe.batch_size,
+        seed,
+        shown.augmentation,
+        shown.mixing,
+    )
+    write_atomically(path, augmentation_grid(batches))
+    return (
+        ", ".join(
+            name if value is True else f"{name} {value:g}"
+            for name, value in {**asdict(shown.augmentation), **asdict(shown.mixing)}.items()
+            if value
+        )
+        or "nothing is changed"
+    )
 
 
 def _write_page(found: Audit, decoded: Decoded, path: Path) -> None:

@@ -61,6 +61,10 @@ def train(
     config: Annotated[
         Path | None, Parameter(help="TOML file of settings; flags win over it.")
     ] = None,
+    set_: Annotated[
+        list[str] | None,
+        Parameter(name="--set", help="NAME=VALUE of any other setting of the recipe; repeatable."),
+    ] = None,
     out: Annotated[Path | None, Parameter(help="Folder of the run. Default: below runs/.")] = None,
     data_dir: Annotated[Path | None, Parameter(help="Where to look for a named data set.")] = None,
     download: Annotated[
@@ -80,6 +84,7 @@ def train(
     """Train a classifier."""
     recipe, request = read_settings(
         config,
+        set_ or (),
         network=network,
         precision=precision,
         seed=seed,

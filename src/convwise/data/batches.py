@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -9,11 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from convwise.data.augment import Augmentation
+from convwise.data.augment.augmentation import Augmentation
+from convwise.data.augment.mixing import Mixed, Mixing
 from convwise.data.draws import draws
 from convwise.data.store import PixelStore
 from convwise.errors import DataError, OptionError
 from convwise.image import ImageFormat
+
+# Half a megabyte of float32 stays in a processor's cache from one step of the scaling to the next.
+_VALUES_TOGETHER = 1 << 17
 
 
 def to_input(pixels: NDArray[np.uint8], image_format: ImageFormat) -> torch.Tensor:
@@ -40,11 +45,16 @@ def to_input(pixels: NDArray[np.uint8], image_format: ImageFormat) -> torch.Tens
             f"pixels are {pixels.dtype} of shape {pixels.shape}; the image format "
             f"takes uint8 of shape (n, {', '.join(map(str, image_format.shape))})"
         )
-    # copy=True: the tensor must never share memory with a store, nor with a read-only array.
-    values = torch.from_numpy(pixels.astype(np.float32, order="C", copy=True))
-    values.div_(255.0)
-    values.sub_(torch.tensor(image_format.mean, dtype=torch.float32))
-    values.div_(torch.tensor(image_format.std, dtype=torch.float32))
+    values = torch.empty(pixels.shape, dtype=torch.float32)
+    # As large as a picture: torch is slow where it repeats an array of three numbers.
+    mean = torch.tensor(image_format.mean, dtype=torch.float32).expand(pixels.shape[1:]).clone()
+    std = torch.tensor(image_format.std, dtype=torch.float32).expand(pixels.shape[1:]).clone()
+    together = max(1, _VALUES_TOGETHER // math.prod(pixels.shape[1:]))
+    for start in range(0, len(pixels), together):
+        part = values[start : start + together]
+        # Assigned through numpy, which reads arrays that are read-only or run backwards.
+        part.numpy()[...] = pixels[start : start + together]
+        part.div_(255.0).sub_(mean).div_(std)
     return values.permute(0, 3, 1, 2)
 
 
@@ -55,11 +65,15 @@ class Batch(NamedTuple):
         inputs: what :func:`to_input` returns, (batch, channels, height, width).
         labels: int64, (batch,).
         positions: of the pictures in their store, int64, (batch,).
+        partners: labels of the pictures that these were mixed with, int64, (batch,); or None.
+        shares: how much of each label is the picture's own, float32, (batch,); or None.
     """
 
     inputs: torch.Tensor
     labels: torch.Tensor
     positions: NDArray[np.int64]
+    partners: torch.Tensor | None = None
+    shares: torch.Tensor | None = None
 
 
 class Batches:
@@ -70,7 +84,8 @@ class Batches:
         image_format: the contract, with mean and std filled in.
         batch_size: pictures per batch; a smaller store gives one batch of all its pictures.
         seed: with the epoch's number it decides order and augmentation.
-        augmentation: random change of each picture, or None.
+        augmentation: random changes of each picture, or None.
+        mixing: how pictures are mixed with others; None leaves each as it is.
         drop_last: leave out the incomplete batch at an epoch's end.
 
     Raises:
@@ -79,7 +94,7 @@ class Batches:
 
     Example:
         >>> store = PixelStore(np.zeros((5, 4, 4, 1), np.uint8), np.arange(5), tuple("abcde"))
-        >>> [len(labels) for _, labels, _ in Batches(store, ImageFormat(4, 4, 1), 2).epoch(1)]
+        >>> [len(batch.labels) for batch in Batches(store, ImageFormat(4, 4, 1), 2).epoch(1)]
         [2, 2]
     """
 
@@ -90,6 +105,7 @@ class Batches:
         batch_size: int,
         seed: int = 0,
         augmentation: Augmentation | None = None,
+        mixing: Mixing | None = None,
         drop_last: bool = True,
     ) -> None:
         if batch_size < 1:
@@ -101,6 +117,7 @@ class Batches:
         self.batch_size = min(batch_size, len(store))
         self.seed = seed
         self.augmentation = augmentation
+        self.mixing = mixing
         self.drop_last = drop_last
 
     def __len__(self) -> int:
@@ -128,10 +145,40 @@ class Batches:
             order = order[kept[order]]
         for start in range(0, self.steps(len(order)) * self.batch_size, self.batch_size):
             chosen = order[start : start + self.batch_size]
-            pixels = self.store.take(chosen)
-            if self.augmentation is not None:
-                pixels = self.augmentation.apply(
-                    pixels, chosen, self.seed, number, pad_value=self.image_format.pad_value
-                )
-            labels = torch.from_numpy(self.store.labels[chosen])
-            yield Batch(to_input(pixels, self.image_format), labels, chosen)
+            yield self._batch(chosen, number)
+
+    def pictures(self, chosen: NDArray[np.int64], epoch: int) -> Mixed:
+        """Return the pictures at these positions as they are trained on in an epoch."""
+        pixels = self._changed(chosen, epoch)
+        if not self.mixing:
+            return Mixed(pixels, chosen, np.ones(len(chosen), np.float32))
+        return self.mixing.apply(
+            pixels,
+            chosen,
+            lambda places: self._changed(places, epoch),
+            count=len(self.store),
+            seed=self.seed,
+            epoch=epoch,
+        )
+
+    def _batch(self, chosen: NDArray[np.int64], epoch: int) -> Batch:
+        pictures = self.pictures(chosen, epoch)
+        inputs = to_input(pictures.pixels, self.image_format)
+        labels = torch.from_numpy(self.store.labels[chosen])
+        if not self.mixing:
+            return Batch(inputs, labels, chosen)
+        partners = torch.from_numpy(self.store.labels[pictures.partners])
+        return Batch(inputs, labels, chosen, partners, torch.from_numpy(pictures.shares))
+
+    def _changed(self, chosen: NDArray[np.int64], epoch: int) -> NDArray[np.uint8]:
+        pixels = self.store.take(chosen)
+        if self.augmentation is None:
+            return pixels
+        return self.augmentation.apply(
+            pixels,
+            chosen,
+            self.seed,
+            epoch,
+            pad_value=self.image_format.pad_value,
+            mean_colour=self.image_format.mean_colour,
+        )

@@ -50,3 +50,20 @@ def draws(purpose: str, *key: int, counters: NDArray[np.int64]) -> NDArray[np.ui
         bits *= np.uint64(factor)
     bits ^= bits >> np.uint64(31)
     return bits
+
+
+def shares(purpose: str, *key: int, counters: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return a number evenly drawn from 0 (included) to 1 (excluded) for each counter.
+
+    Args:
+        purpose: see :func:`draws`.
+        key: whole numbers, for example seed and epoch.
+        counters: int64, any shape.
+
+    Example:
+        >>> round(float(shares("example", counters=np.arange(100_000)).mean()), 1)
+        0.5
+    """
+    # 53 bits are all that a float64 can tell apart.
+    bits = draws(purpose, *key, counters=counters) >> np.uint64(11)
+    return bits.astype(np.float64) * 2.0**-53

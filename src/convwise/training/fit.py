@@ -9,7 +9,6 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 
-from convwise.data.augment import Augmentation
 from convwise.data.batches import Batches, to_input
 from convwise.data.store import PixelStore
 from convwise.design.plan import Plan
@@ -103,8 +102,9 @@ def fit_model(
     result = _race(model, train, recipe.batch_size, precision, watcher)
     recipe = _resolved(recipe, len(train), result)
     on_start(result, recipe)
-    augmentation = Augmentation(shift=recipe.shift or 0, flip=recipe.flip)
-    batches = Batches(train, image_format, recipe.batch_size, seed, augmentation)
+    batches = Batches(
+        train, image_format, recipe.batch_size, seed, recipe.augmentation, recipe.mixing
+    )
 
     def validate() -> tuple[float, float]:
         probabilities = predict_store(model, validation)
@@ -160,7 +160,10 @@ def _resolved(recipe: Recipe, images: int, result: Race) -> Recipe:
     if recipe.time_limit and result.speed:
         by_clock = recipe.time_limit * result.speed / images
         expected = min(expected or by_clock, by_clock)
-    return recipe.model_copy(update={"epochs": epochs, "shift": recipe.shift_for(expected)})
+    chosen = {"epochs": epochs, "shift": recipe.shift_for(expected)}
+    if recipe.mixing:
+        chosen["prune_easy"] = 0
+    return recipe.model_copy(update=chosen)
 
 
 def _expected_validation_seconds(result: Race, images: int) -> float:

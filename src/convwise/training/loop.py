@@ -117,12 +117,7 @@ class TrainingLoop:
         self.optimizer.zero_grad(set_to_none=True)
         with computing_in(self.precision):
             logits = self.network(batch.inputs)
-        losses = F.cross_entropy(
-            logits.float(),
-            batch.labels,
-            reduction="none",
-            label_smoothing=self.recipe.label_smoothing,
-        )
+        losses = self._losses(logits.float(), batch)
         # Divided by the number of images, not by their weights: so the step stays unbiased.
         loss = (losses * weight).mean()
         value = loss.item()
@@ -132,6 +127,17 @@ class TrainingLoop:
         self.pruning.learn(batch.positions, losses.detach().double().numpy())
         right = weight[logits.detach().argmax(dim=1) == batch.labels].sum().item()
         return value * len(batch.labels), right, weight.sum().item()
+
+    def _losses(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Return the cross-entropy of each image, (batch,); a mixed one has a share of two."""
+        smoothing = self.recipe.label_smoothing
+        losses = F.cross_entropy(logits, batch.labels, reduction="none", label_smoothing=smoothing)
+        if batch.partners is None or batch.shares is None:
+            return losses
+        others = F.cross_entropy(
+            logits, batch.partners, reduction="none", label_smoothing=smoothing
+        )
+        return batch.shares * losses + (1.0 - batch.shares) * others
 
     def _finish_epoch(
         self, epoch: int, loss: float, accuracy: float, rate: float, speed: float

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from convwise.data.augment.augmentation import LARGEST, Augmentation
+from convwise.data.augment.mixing import MOST, Mixing
 from convwise.errors import OptionError, did_you_mean
 
 SAMPLES_FOR_AUTO_EPOCHS = 660_000
@@ -37,8 +40,21 @@ class Recipe(BaseModel):
         shift: training images move by up to so many pixels, each way; None takes 1 for trainings
             of at least 15 epochs and 0 for shorter ones, which have no time to learn it.
         flip: training images are mirrored left to right, one in two.
+        alternating_flip: with ``flip``, each is mirrored in every second epoch instead.
+        rotate: training images are turned by up to so many degrees, either way.
+        scale: they are enlarged or reduced by up to this; 0.2 is from 1/1.2 to 1.2.
+        crop: up to this share of each side is cut off, and the rest enlarged.
+        brightness: all levels change by up to this share of 255.
+        contrast: it changes by up to this; 0.2 is from 0.8 to 1.2 times.
+        erase: a rectangle of up to this share of the area is covered, in one of two images. What
+            these seven do in detail: :class:`convwise.data.augment.augmentation.Augmentation`.
+        mixup: each training image is blended with another, by shares from a Beta distribution with
+            both parameters this; 0 leaves it out.
+        cutmix: a rectangle of each comes from another, likewise. With ``mixup`` too, each image
+            draws one of both. See :class:`convwise.data.augment.mixing.Mixing`.
         prune_easy: share of the easy images that an epoch leaves out, in turns, with the others
-            counted for them (:class:`convwise.training.pruning.Pruning`); 0 leaves out none.
+            counted for them (:class:`convwise.training.pruning.Pruning`); 0 leaves out none. Not
+            done where images are mixed: there is no telling which of two was easy.
 
     Example:
         >>> Recipe(epochs=3).epochs_for(54_000)
@@ -58,6 +74,15 @@ class Recipe(BaseModel):
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     shift: int | None = Field(None, ge=0, le=64)
     flip: bool = True
+    alternating_flip: bool = False
+    rotate: float = Field(0.0, ge=0, le=LARGEST["rotate"])
+    scale: float = Field(0.0, ge=0, le=LARGEST["scale"])
+    crop: float = Field(0.0, ge=0, le=LARGEST["crop"])
+    brightness: float = Field(0.0, ge=0, le=LARGEST["brightness"])
+    contrast: float = Field(0.0, ge=0, le=LARGEST["contrast"])
+    erase: float = Field(0.0, ge=0, le=LARGEST["erase"])
+    mixup: float = Field(0.0, ge=0, le=MOST)
+    cutmix: float = Field(0.0, ge=0, le=MOST)
     prune_easy: float = Field(0.5, ge=0, le=0.9)
 
     def epochs_for(self, images: int) -> int | None:
@@ -72,6 +97,18 @@ class Recipe(BaseModel):
         if self.shift is not None:
             return self.shift
         return int(epochs >= EPOCHS_FOR_SHIFT)
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """The random changes of training images; a shift that is still to be chosen is 0."""
+        names = [field.name for field in dataclasses.fields(Augmentation)]
+        values = {name: getattr(self, name) for name in names}
+        return Augmentation(**values | {"shift": self.shift or 0})
+
+    @property
+    def mixing(self) -> Mixing:
+        """How training images are mixed; it is false if they are not."""
+        return Mixing(self.mixup, self.cutmix)
 
     @property
     def peak_learning_rate(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ from convwise.training.recipe import Recipe, parse_duration
 _REQUEST: dict[str, type] = {"network": str, "precision": str, "seed": int, "threads": int}
 
 
-def read_settings(config: Path | None, **flags: Any) -> tuple[Recipe, dict[str, Any]]:
+def read_settings(
+    config: Path | None, assignments: Sequence[str] = (), **flags: Any
+) -> tuple[Recipe, dict[str, Any]]:
     """Return the recipe, and the other settings of a training: network, precision, seed, threads.
 
     Args:
         config: a TOML file, or None.
-        **flags: settings by name that win over the file; None stands for "not given".
+        assignments: texts such as ``rotate=10``, which win over the file.
+        **flags: settings by name that win over both; None stands for "not given".
 
     Raises:
         OptionError: the file cannot be read, or a setting is unknown or out of range.
@@ -29,6 +33,7 @@ def read_settings(config: Path | None, **flags: Any) -> tuple[Recipe, dict[str, 
         (3, {'network': 'lenet'})
     """
     settings = _read(config) if config else {}
+    settings |= assigned(assignments)
     settings |= {name: value for name, value in flags.items() if value is not None}
     if isinstance(settings.get("time_limit"), str):
         settings["time_limit"] = parse_duration(settings["time_limit"])
@@ -39,6 +44,29 @@ def read_settings(config: Path | None, **flags: Any) -> tuple[Recipe, dict[str, 
     if request.get("precision", "auto") not in ("auto", "fp32", "bf16"):
         raise OptionError(f"precision {request['precision']!r}: use auto, fp32 or bf16")
     return Recipe.of(settings), request
+
+
+def assigned(texts: Sequence[str]) -> dict[str, Any]:
+    """Return settings from texts such as ``rotate=10``; a value is written as in TOML.
+
+    Raises:
+        OptionError: a text has no name or no value.
+
+    Example:
+        >>> assigned(["rotate=10", "flip=false", "optimizer=sgd"])
+        {'rotate': 10, 'flip': False, 'optimizer': 'sgd'}
+    """
+    settings: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (name and equals and value):
+            raise OptionError(f"--set {text}: write NAME=VALUE, for example --set rotate=10")
+        try:
+            settings[name] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            # A word without quotes, as one types it.
+            settings[name] = value
+    return settings
 
 
 def _read(path: Path) -> dict[str, Any]:

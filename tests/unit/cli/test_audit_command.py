@@ -97,3 +97,25 @@ def test_large_pictures_are_skipped_as_asked(
     assert run(["audit", "photos", "--json", "--max-pixels", "300"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["skipped"][0]["reason"] == "40 × 40 pixels are more than the 300 that are allowed"
+
+
+def test_the_augmentation_is_drawn_as_the_settings_say(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = photos.parent / "grid.png"
+    command = ["audit", str(photos), "--show-augmentation", str(grid), "--set", "rotate=20"]
+    assert run([*command, "--set", "mixup=0.4"]) == 0
+    told = capsys.readouterr().err
+    assert "(shift 1, flip, rotate 20, mixup 0.4)" in told
+    with Image.open(grid) as picture:
+        assert picture.format == "PNG"
+        assert min(picture.size) > 200
+    assert run(command) == 2
+    assert "files are never overwritten" in capsys.readouterr().err
+
+
+def test_a_setting_that_is_none_is_refused_before_anything_is_read(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["audit", str(photos), "--set", "rotat=20"]) == 2
+    assert "did you mean rotate" in capsys.readouterr().err

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from convwise.data.augment import Augmentation
+from convwise.data.augment.augmentation import Augmentation
+from convwise.data.augment.mixing import Mixing
 from convwise.data.batches import Batches, to_input
 from convwise.data.store import PixelStore
 from convwise.errors import DataError, OptionError
@@ -47,8 +48,8 @@ def test_an_epoch_holds_each_picture_at_most_once(drop_last: bool, sizes: list[i
     batches = Batches(store, FORMAT, 4, seed=3, drop_last=drop_last)
     found = list(batches.epoch(1))
     assert len(batches) == len(found)
-    assert [len(labels) for _, labels, _ in found] == sizes
-    labels = torch.cat([labels for _, labels, _ in found])
+    assert [len(batch.labels) for batch in found] == sizes
+    labels = torch.cat([batch.labels for batch in found])
     assert labels.dtype == torch.int64
     assert len(set(labels.tolist())) == sum(sizes)
     inputs = torch.cat([batch.inputs for batch in found])
@@ -71,13 +72,13 @@ def test_an_epoch_needs_no_earlier_epoch() -> None:
     list(batches.epoch(1))
     second = [batch.inputs for batch in batches.epoch(2)]
     fresh = Batches(make(20), FORMAT, 8, augmentation=Augmentation(1))
-    assert all(torch.equal(a, b) for a, (b, _, _) in zip(second, fresh.epoch(2), strict=True))
+    assert all(torch.equal(a, b.inputs) for a, b in zip(second, fresh.epoch(2), strict=True))
 
 
 def test_augmentation_fills_with_the_formats_pad_value() -> None:
     store = make(16)
     batches = Batches(store, FORMAT, 16, augmentation=Augmentation(shift=4, flip=False))
-    inputs, labels, _ = next(batches.epoch(1))
+    inputs, labels, *_ = next(batches.epoch(1))
     changed = Augmentation(4, False).apply(
         store.pixels[labels.numpy()], labels.numpy(), 0, 1, pad_value=7
     )
@@ -85,7 +86,7 @@ def test_augmentation_fills_with_the_formats_pad_value() -> None:
 
 
 def test_a_small_store_gives_one_batch_of_all() -> None:
-    assert [len(labels) for _, labels, _ in Batches(make(3), FORMAT, 128).epoch(1)] == [3]
+    assert [len(batch.labels) for batch in Batches(make(3), FORMAT, 128).epoch(1)] == [3]
 
 
 def test_impossible_batches_are_refused() -> None:
@@ -93,3 +94,26 @@ def test_impossible_batches_are_refused() -> None:
         Batches(make(3), FORMAT, 0)
     with pytest.raises(DataError, match="an empty split gives no batches"):
         Batches(make(0), FORMAT, 4)
+
+
+def test_a_mixed_batch_has_the_labels_of_both_pictures() -> None:
+    store = make(16)
+    batch = next(Batches(store, FORMAT, 16, mixing=Mixing(mixup=1.0)).epoch(1))
+    assert batch.partners is not None
+    assert batch.shares is not None
+    share = batch.shares[:, None, None, None].double()
+    own = to_input(store.pixels[batch.positions], FORMAT).double()
+    other = to_input(store.pixels[batch.partners.numpy()], FORMAT).double()
+    # Levels are rounded to whole ones: half of one, by the smallest spread.
+    assert (batch.inputs - (share * own + (1 - share) * other)).abs().max() < 0.52 / 255 / 0.25
+
+
+def test_a_partner_is_changed_as_it_is_in_its_own_turn() -> None:
+    store = make(16)
+    everything = np.arange(16)
+    changed = Batches(store, FORMAT, 16, augmentation=Augmentation(2)).pictures(everything, 3)
+    mixed = Batches(
+        store, FORMAT, 16, augmentation=Augmentation(2), mixing=Mixing(cutmix=1.0)
+    ).pictures(everything, 3)
+    own, other = changed.pixels, changed.pixels[mixed.partners]
+    assert ((mixed.pixels == own) | (mixed.pixels == other)).all()

@@ -3,14 +3,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from torch.nn.functional import one_hot
 
-from convwise.data.batches import Batches
+from convwise.data.batches import Batch, Batches
 from convwise.data.dataset import Decoded
 from convwise.design.plan import plan
 from convwise.errors import TrainingError
 from convwise.model.build import build
+from convwise.training.fit import fit_model
 from convwise.training.loop import TrainingLoop
 from convwise.training.optimizer import make_optimizer
 from convwise.training.progress import Watcher
@@ -144,3 +147,34 @@ def test_training_goes_on_in_training_mode_after_validation(decoded: Decoded) ->
     loop.on_epoch_end = lambda loop, record: modes.append(loop.network.training)
     loop.run()
     assert modes == [True, True]
+
+
+def test_the_loss_of_a_mixed_image_is_shared_between_two_labels(decoded: Decoded) -> None:
+    loop = make_loop(decoded, label_smoothing=0.1)
+    logits = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 0.5]])
+    labels, partners = torch.tensor([0, 1]), torch.tensor([2, 1])
+    shares = torch.tensor([0.7, 0.2])
+    batch = Batch(torch.empty(2, 1, 8, 8), labels, np.arange(2), partners, shares)
+    targets = shares[:, None] * one_hot(labels, 3) + (1 - shares)[:, None] * one_hot(partners, 3)
+    smooth = 0.9 * targets + 0.1 / 3
+    expected = -(smooth * logits.log_softmax(dim=1)).sum(dim=1)
+    assert torch.allclose(loop._losses(logits, batch), expected, atol=1e-6)
+
+
+def test_training_on_mixed_images_leaves_none_out(decoded: Decoded) -> None:
+    started: list[Recipe] = []
+    fitted = fit_model(
+        plan("conv 4 3 same norm relu | flatten | dense classes", "8x8x1", 3),
+        decoded.stores["train"],
+        decoded.stores["validation"],
+        image_format=decoded.dataset.format,
+        classes=decoded.dataset.classes,
+        name="net",
+        recipe=Recipe(epochs=3, batch_size=10, mixup=0.5, cutmix=1.0, prune_easy=0.5, rotate=10),
+        seed=0,
+        precision="fp32",
+        watcher=Watcher(),
+        on_start=lambda race, recipe: started.append(recipe),
+    )
+    assert started[0].prune_easy == 0
+    assert len(fitted.history) == 3

@@ -1,0 +1,1 @@
+"""Random changes of training pictures, each a function of (seed, epoch, sample)."""
