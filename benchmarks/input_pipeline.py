@@ -46,15 +46,15 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from convwise.data import Dataset, Decoded, load_data
-from convwise.data.augment.augmentation import Augmentation
 from convwise.data.batches import Batch, Batches
+from convwise.data.cores import usable_cores
 from convwise.data.pixel_cache import PixelCache
 from convwise.data.store import PixelStore
 from convwise.design.plan import plan
 from convwise.design.resolve import resolve_network
 from convwise.training.facts import measured_format
-from convwise.training.fit import fit_model
-from convwise.training.machine import machine_facts, package_versions, usable_cores
+from convwise.training.fit import fit_model, training_batches
+from convwise.training.machine import machine_facts, package_versions
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.train import use_threads
@@ -216,8 +216,8 @@ def _decoded(folder: Path, cache: Path) -> tuple[Dataset, Decoded]:
 
 def _training_batches(decoded: Decoded) -> Batches:
     store = decoded.stores["train"]
-    augmentation = Augmentation(shift=_default_shift(store), flip=Recipe().flip)
-    return Batches(store, measured_format(decoded), BATCH, augmentation=augmentation)
+    recipe = Recipe(batch_size=BATCH, shift=_default_shift(store))
+    return training_batches(store, measured_format(decoded), recipe, seed=0)
 
 
 def _default_shift(store: PixelStore) -> int:

@@ -146,9 +146,9 @@ def work(what: str, tar: Path, cache_folder: Path) -> Facts:
     """List and decode, or list, open and take an epoch; return seconds, speeds and memory."""
     # Here, so that the process that starts the workers stays small.
     from convwise.data import load_data
-    from convwise.data.augment.augmentation import Augmentation
-    from convwise.data.batches import Batches
     from convwise.data.pixel_cache import PixelCache
+    from convwise.training.fit import training_batches
+    from convwise.training.recipe import Recipe
 
     cache = PixelCache(cache_folder, notice=_tell, smallest=0)
     memory = Memory()
@@ -167,9 +167,8 @@ def work(what: str, tar: Path, cache_folder: Path) -> Facts:
     facts: Facts = {"images": count, "listing_seconds": listed - start, "seconds": seconds}
     facts["images_per_second"] = count / seconds
     if what == "later":
-        batches = Batches(
-            decoded.stores["train"], dataset.format, BATCH, augmentation=Augmentation(shift=1)
-        )
+        recipe = Recipe(batch_size=BATCH, shift=1)
+        batches = training_batches(decoded.stores["train"], dataset.format, recipe, seed=0)
         begun = time.perf_counter()
         images = sum(len(batch.labels) for batch in batches.epoch(1))
         facts["epoch_images_per_second"] = images / (time.perf_counter() - begun)
@@ -290,7 +289,7 @@ def measure_all(asked: argparse.Namespace) -> Facts:
 
 
 def _measure(what: str, tar: Path, cache: Path) -> Facts:
-    from convwise.training.machine import usable_cores
+    from convwise.data.cores import usable_cores
 
     command = [sys.executable, str(HERE / "million_images.py"), "--measure", what]
     command += ["--archive", str(tar), "--cache", str(cache)]

@@ -24,7 +24,8 @@ from peers import default_folder, peer_python
 from results import summarise, to_markdown
 
 from convwise.data import load_data
-from convwise.training.machine import machine_facts, usable_cores
+from convwise.data.cores import usable_cores
+from convwise.training.machine import machine_facts
 
 HERE = Path(__file__).resolve().parent
 PROBE_STEPS = 20

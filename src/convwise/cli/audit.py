@@ -54,6 +54,14 @@ def audit(
     group: Annotated[
         str | None, Parameter(help="Column of a table whose groups are never split.")
     ] = None,
+    fold: Annotated[
+        str | None,
+        Parameter(help="Part of a cross-validation to hold out as test split, such as 2/5."),
+    ] = None,
+    nested: Annotated[
+        bool,
+        Parameter(show_default=False, help="Every folder with images is a class: cat/persian."),
+    ] = False,
     seed: Annotated[int, Parameter(help="Of the splits that are made.")] = 0,
     data_dir: Annotated[Path | None, Parameter(help="Where to look for a named data set.")] = None,
     download: Annotated[
@@ -80,6 +88,8 @@ def audit(
         data_dir=data_dir,
         download=download,
         group=group,
+        fold=fold,
+        nested=nested,
         image_size=image_size,
         seed=seed,
     )

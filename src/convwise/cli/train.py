@@ -55,6 +55,14 @@ def train(
     group: Annotated[
         str | None, Parameter(help="Column of a table whose groups are never split.")
     ] = None,
+    fold: Annotated[
+        str | None,
+        Parameter(help="Part of a cross-validation to hold out as test split, such as 2/5."),
+    ] = None,
+    nested: Annotated[
+        bool,
+        Parameter(show_default=False, help="Every folder with images is a class: cat/persian."),
+    ] = False,
     max_bad: Annotated[
         str, Parameter(help="Stop if a larger share of the image files cannot be read.")
     ] = "5%",
@@ -111,6 +119,8 @@ def train(
             image_size=image_size,
             resize=resize,
             group=group,
+            fold=fold,
+            nested=nested,
             cache=not no_cache,
             max_bad=parse_share(max_bad, "--max-bad"),
             **request,

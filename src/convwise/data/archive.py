@@ -40,7 +40,7 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
-def list_archive(path: Path) -> Listing:
+def list_archive(path: Path, *, nested: bool = False) -> Listing:
     """List the class folders in a zip or tar archive without decoding a picture.
 
     The layout is that of :func:`convwise.data.folder.list_folder`. Members that cannot be
@@ -48,6 +48,7 @@ def list_archive(path: Path) -> Listing:
 
     Args:
         path: the archive; its name tells zip from tar, its content how a tar is compressed.
+        nested: see :func:`convwise.data.folder.list_folder`.
 
     Raises:
         DataError: the archive is damaged, cut off or has too many members, or its layout is
@@ -60,7 +61,8 @@ def list_archive(path: Path) -> Listing:
     is_zip = path.name.lower().endswith(".zip")
     origin: Origin = list_zip(path, members) if is_zip else list_tar(path, members)
     suffix = next(end for end in ARCHIVE_SUFFIXES if path.name.lower().endswith(end))
-    return arrange(members.tree(), origin, path.resolve().name[: -len(suffix)] or path.name)
+    name = path.resolve().name[: -len(suffix)] or path.name
+    return arrange(members.tree(), origin, name, nested=nested)
 
 
 class Members:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,8 +16,8 @@ from convwise.data.store import PixelStore
 from convwise.errors import DataError, OptionError
 from convwise.image import ImageFormat
 
-# Half a megabyte of float32 stays in a processor's cache from one step of the scaling to the next.
-_VALUES_TOGETHER = 1 << 17
+# So many of float32 stay in the cores' caches from one step of the scaling to the next.
+_VALUES_TOGETHER = 1 << 18
 
 
 def to_input(pixels: NDArray[np.uint8], image_format: ImageFormat) -> torch.Tensor:
@@ -47,15 +46,45 @@ def to_input(pixels: NDArray[np.uint8], image_format: ImageFormat) -> torch.Tens
         )
     values = torch.empty(pixels.shape, dtype=torch.float32)
     # As large as a picture: torch is slow where it repeats an array of three numbers.
-    mean = torch.tensor(image_format.mean, dtype=torch.float32).expand(pixels.shape[1:]).clone()
-    std = torch.tensor(image_format.std, dtype=torch.float32).expand(pixels.shape[1:]).clone()
-    together = max(1, _VALUES_TOGETHER // math.prod(pixels.shape[1:]))
+    mean, std = (
+        torch.tensor(each, dtype=torch.float32).expand(pixels.shape[1:]).clone()
+        for each in (image_format.mean, image_format.std)
+    )
+    together = max(1, _VALUES_TOGETHER // mean.numel())
     for start in range(0, len(pixels), together):
         part = values[start : start + together]
-        # Assigned through numpy, which reads arrays that are read-only or run backwards.
+        # Through numpy, which reads arrays that are read-only or run backwards.
         part.numpy()[...] = pixels[start : start + together]
         part.div_(255.0).sub_(mean).div_(std)
     return values.permute(0, 3, 1, 2)
+
+
+def level_table(image_format: ImageFormat) -> NDArray[np.float32]:
+    """Return what :func:`to_input` makes of each level, float32, (channels, 256).
+
+    Example:
+        >>> level_table(ImageFormat(2, 2, 3))[:, 255].tolist()
+        [1.0, 1.0, 1.0]
+    """
+    levels = np.arange(256, dtype=np.float32) / np.float32(255)
+    mean = np.array(image_format.mean, np.float32)[:, None]
+    std = np.array(image_format.std, np.float32)[:, None]
+    table: NDArray[np.float32] = (levels - mean) / std
+    return table
+
+
+class Placed(Protocol):
+    """A quick way to gather, mirror, move and scale (``convwise.kernels.pictures``)."""
+
+    def __call__(
+        self,
+        images: NDArray[np.uint8],
+        rows: NDArray[np.int64],
+        moves: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]],
+        table: NDArray[np.float32],
+        pad_value: int,
+    ) -> torch.Tensor:
+        """Do so; see there for the arguments."""
 
 
 class Batch(NamedTuple):
@@ -86,6 +115,7 @@ class Batches:
         seed: with the epoch's number it decides order and augmentation.
         augmentation: random changes of each picture, or None.
         mixing: how pictures are mixed with others; None leaves each as it is.
+        placed: does the work of batches that need no more than it can do, with the same bits.
         drop_last: leave out the incomplete batch at an epoch's end.
 
     Raises:
@@ -106,6 +136,7 @@ class Batches:
         seed: int = 0,
         augmentation: Augmentation | None = None,
         mixing: Mixing | None = None,
+        placed: Placed | None = None,
         drop_last: bool = True,
     ) -> None:
         if batch_size < 1:
@@ -118,6 +149,8 @@ class Batches:
         self.seed = seed
         self.augmentation = augmentation
         self.mixing = mixing
+        self.placed = placed
+        self._table = level_table(image_format)
         self.drop_last = drop_last
 
     def __len__(self) -> int:
@@ -162,20 +195,26 @@ class Batches:
         )
 
     def _batch(self, chosen: NDArray[np.int64], epoch: int) -> Batch:
+        labels = torch.from_numpy(self.store.labels[chosen])
+        augmentation = self.augmentation or Augmentation(0, flip=False)
+        if self.placed and augmentation.only_places and not self.mixing:
+            moves = augmentation.choices(chosen, self.seed, epoch)
+            rows = chosen if self.store.rows is None else self.store.rows[chosen]
+            pad_value = self.image_format.pad_value
+            inputs = self.placed(self.store.images, rows, moves, self._table, pad_value)
+            return Batch(inputs, labels, chosen)
         pictures = self.pictures(chosen, epoch)
         inputs = to_input(pictures.pixels, self.image_format)
-        labels = torch.from_numpy(self.store.labels[chosen])
         if not self.mixing:
             return Batch(inputs, labels, chosen)
         partners = torch.from_numpy(self.store.labels[pictures.partners])
         return Batch(inputs, labels, chosen, partners, torch.from_numpy(pictures.shares))
 
     def _changed(self, chosen: NDArray[np.int64], epoch: int) -> NDArray[np.uint8]:
-        pixels = self.store.take(chosen)
         if self.augmentation is None:
-            return pixels
+            return self.store.take(chosen)
         return self.augmentation.apply(
-            pixels,
+            self.store.take(chosen),
             chosen,
             self.seed,
             epoch,

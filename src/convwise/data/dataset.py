@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,6 +156,8 @@ class Dataset:
         skipped: files that were left out while the source was listed.
         carved: those of the splits that convwise made; the others are the source's own.
         groups: int64, (n,): pictures of one group stay on one side when splits are made.
+        options: those of ``load_data`` that decided classes and splits and are not its defaults,
+            the seed apart.
 
     Example:
         >>> from convwise.data import load_data
@@ -172,6 +174,7 @@ class Dataset:
     skipped: tuple[Skipped, ...] = ()
     carved: tuple[str, ...] = ()
     groups: NDArray[np.int64] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if tuple(self.splits) != SPLITS:

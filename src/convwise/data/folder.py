@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,7 +25,7 @@ LAYOUT = (
 Found = Mapping[str, list[str]]
 
 
-def list_folder(root: Path) -> Listing:
+def list_folder(root: Path, *, nested: bool = False) -> Listing:
     """List class folders without opening a picture.
 
     Classes are sorted by name and matched by name across splits. Pictures may stand in folders
@@ -32,15 +33,16 @@ def list_folder(root: Path) -> Listing:
 
     Args:
         root: the folder; nothing in it is changed.
+        nested: each folder that holds pictures is a class, named by its path.
 
     Raises:
         DataError: there are fewer than two classes, a split has a class that ``train`` lacks, or
             the layout is another one.
     """
-    return arrange(walk(root), Folder(root), root.resolve().name)
+    return arrange(walk(root), Folder(root), root.resolve().name, nested=nested)
 
 
-def arrange(tree: Tree, origin: Origin, name: str) -> Listing:
+def arrange(tree: Tree, origin: Origin, name: str, *, nested: bool = False) -> Listing:
     """Find classes and splits in a tree of files.
 
     A single folder that holds nothing but folders is only a wrapping: what counts is inside it.
@@ -49,6 +51,7 @@ def arrange(tree: Tree, origin: Origin, name: str) -> Listing:
         tree: the files.
         origin: reads them.
         name: short name of the source.
+        nested: see :func:`list_folder`.
 
     Raises:
         DataError: as for :func:`list_folder`.
@@ -68,7 +71,7 @@ def arrange(tree: Tree, origin: Origin, name: str) -> Listing:
     hidden = tuple(printable(folder) for folder in outside)
     skipped = [each for each in tree.skipped if not each.path.startswith(hidden)]
     skipped += [Skipped(folder, "not one of the split folders") for folder in hidden]
-    listed = _by_class(tree, homes, outside, skipped)
+    listed = _by_class(tree, homes, outside, skipped, nested=nested)
     first = next(iter(homes))
     classes = _checked_classes(origin.path / homes[first], listed[first], skipped)
     for split, found in listed.items():
@@ -113,15 +116,22 @@ def _split_folders(root: Path, folders: list[str]) -> dict[str, str]:
 
 
 def _by_class(
-    tree: Tree, homes: Mapping[str, str], outside: tuple[str, ...], skipped: list[Skipped]
+    tree: Tree,
+    homes: Mapping[str, str],
+    outside: tuple[str, ...],
+    skipped: list[Skipped],
+    *,
+    nested: bool,
 ) -> dict[str, Found]:
     """Return part → class name → paths, sorted; what stands in no class is skipped."""
-    listed = {part: {name: list[str]() for name in tree.subfolders(homes[part])} for part in homes}
+    names = {part: [] if nested else tree.subfolders(home) for part, home in homes.items()}
+    listed = {part: {name: list[str]() for name in names[part]} for part in homes}
     for path in sorted(tree.files):
         for part, home in homes.items():
-            name, inside, _ = path.removeprefix(home).partition("/")
-            if path.startswith(home) and inside and name in listed[part]:
-                listed[part][name].append(path)
+            place = path.removeprefix(home)
+            name = posixpath.dirname(place) if nested else place.partition("/")[0]
+            if path.startswith(home) and "/" in place and (nested or name in listed[part]):
+                listed[part].setdefault(name, []).append(path)
                 break
         else:
             if not path.startswith(outside):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +14,20 @@ from numpy.typing import NDArray
 from convwise.data.archive import is_archive, list_archive
 from convwise.data.array_files import is_array_file, is_idx_folder, list_arrays
 from convwise.data.catalogue import CATALOGUE, names, read_named
-from convwise.data.dataset import SPLITS, Dataset, Header, Samples
+from convwise.data.dataset import Dataset, Header, Samples
+from convwise.data.files import FileSamples
 from convwise.data.folder import LAYOUT, list_folder
 from convwise.data.hub import is_hub_folder, list_hub
-from convwise.data.listing import WHOLE, Listing
-from convwise.data.split import grouped_split, stratified_split
-from convwise.data.table import TABLE_SUFFIXES, list_table
+from convwise.data.listing import Listing
+from convwise.data.table import list_table
+from convwise.data.table_records import TABLE_SUFFIXES
+from convwise.data.three_splits import Fold, three_splits
 from convwise.errors import DataError, OptionError, did_you_mean
 from convwise.image import ImageFormat, Resize
 
-VALIDATION_LIMIT = 5_000
 HUB_PREFIX = "hub:"
 
+_NOT_NESTED = "--nested: only folders and archives have classes in classes"
 _HEADERS_LOOKED_AT = 200
 _LARGEST_NATIVE_SIDE = 64
 _SMALLEST_SIDE = 16
@@ -38,6 +42,8 @@ def load_data(
     test: float = 0.2,
     seed: int = 0,
     group: str | None = None,
+    fold: str | None = None,
+    nested: bool = False,
     image_size: int | None = None,
     channels: int | None = None,
     resize: Resize = "pad",
@@ -66,6 +72,10 @@ def load_data(
         test: share of all pictures to hold out, between 0 and 1.
         seed: decides which pictures are held out.
         group: column of a table; pictures of one group stay on one side of every split made here.
+        fold: for example ``"2/5"``: the test split is the second of five parts, for a
+            cross-validation; the validation split is, where the source has a test split.
+        nested: each folder that holds pictures is a class of its own, named by its whole path
+            (``cat/persian``); otherwise a class is a folder with all that lies in it.
         image_size: side of a square, in pixels.
         channels: 1 (grey) or 3 (colour).
         resize: what happens to pictures of other sizes; see :class:`ImageFormat`.
@@ -81,8 +91,9 @@ def load_data(
     for option, fraction in (("validation", validation), ("test", test)):
         if not 0 < fraction < 1:
             raise OptionError(f"{option} share {fraction} is not between 0 and 1")
-    listing = list_source(source, data_dir=data_dir, download=download, group=group)
-    splits, carved = _three_splits(listing, validation, test, seed)
+    chosen = None if fold is None else Fold.parse(fold)
+    listing = list_source(source, data_dir=data_dir, download=download, group=group, nested=nested)
+    splits, carved = three_splits(listing, validation=validation, test=test, seed=seed, fold=chosen)
     image_format = _format(listing.samples, splits["train"], image_size, channels, resize)
     return Dataset(
         name=listing.name,
@@ -94,7 +105,14 @@ def load_data(
         skipped=listing.skipped,
         carved=carved,
         groups=listing.groups,
+        options=_decisive(validation=validation, test=test, group=group, fold=fold, nested=nested),
     )
+
+
+def _decisive(**options: Any) -> dict[str, Any]:
+    """Return the options that are not what :func:`load_data` takes without them."""
+    defaults = inspect.signature(load_data).parameters
+    return {name: value for name, value in options.items() if value != defaults[name].default}
 
 
 def list_source(
@@ -103,6 +121,7 @@ def list_source(
     data_dir: Path | None = None,
     download: bool = False,
     group: str | None = None,
+    nested: bool = False,
 ) -> Listing:
     """Find out what kind of source it is, and what it holds.
 
@@ -111,13 +130,23 @@ def list_source(
         data_dir: where to look first for the files of a named data set.
         download: fetch a named data set that is nowhere on this machine.
         group: the table's column of groups.
+        nested: see :func:`load_data`.
 
     Raises:
         DataError: there is no such source, or it cannot be read.
-        OptionError: a group is asked of a source that has none.
+        OptionError: a group, or nested classes, are asked of a source that has none.
     """
     if group is not None and Path(source).suffix.lower() not in TABLE_SUFFIXES:
         raise OptionError(f"--group {group}: only a table (.csv, .tsv, .parquet) has columns")
+    listing = _list_source(source, data_dir, download, group, nested)
+    if nested and not isinstance(listing.samples, FileSamples):
+        raise OptionError(_NOT_NESTED)
+    return listing
+
+
+def _list_source(
+    source: str | Path, data_dir: Path | None, download: bool, group: str | None, nested: bool
+) -> Listing:
     if isinstance(source, str) and source in CATALOGUE:
         return read_named(CATALOGUE[source], data_dir=data_dir, download=download)
     if str(source).startswith(HUB_PREFIX):
@@ -128,12 +157,14 @@ def list_source(
             return list_arrays(path)
         if is_hub_folder(path):
             return list_hub(str(path), download=False)
-        return list_folder(path)
+        return list_folder(path, nested=nested)
     suffix = path.suffix.lower()
     if suffix in TABLE_SUFFIXES:
+        if nested:
+            raise OptionError(_NOT_NESTED)
         return list_table(path, group=group)
     if is_archive(path):
-        return list_archive(path)
+        return list_archive(path, nested=nested)
     if is_array_file(path):
         return list_arrays(path)
     raise DataError(
@@ -150,26 +181,6 @@ def _existing(source: str | Path) -> Path:
         f"{source}: no folder, no file and no named data set{did_you_mean(str(source), names())}; "
         f"named ones are {', '.join(names())}"
     )
-
-
-def _three_splits(
-    listing: Listing, validation: float, test: float, seed: int
-) -> tuple[dict[str, NDArray[np.int64]], tuple[str, ...]]:
-    """Return the positions of each split, and the names of the splits that are made here."""
-    parts = dict(listing.parts)
-    train = parts.pop("train") if "train" in parts else parts.pop(WHOLE)
-    labels = listing.samples.labels
-    carved = tuple(split for split in ("test", "validation") if split not in parts)
-    for split in carved:
-        share, limit = (test, None) if split == "test" else (validation, VALIDATION_LIMIT)
-        if listing.groups is None:
-            kept, held = stratified_split(labels[train], share, seed, limit)
-        else:
-            groups = listing.groups[train]
-            kept, held = grouped_split(labels[train], groups, share, seed, limit)
-        train, parts[split] = train[kept], train[held]
-    parts["train"] = train
-    return {split: parts[split] for split in SPLITS}, carved
 
 
 def _format(

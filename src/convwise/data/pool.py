@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from convwise.data.cores import usable_cores
 from convwise.data.dataset import MAX_PIXELS, Progress, Reading
 from convwise.data.decode import decode_picture, why_unreadable
 from convwise.data.store import DIGEST_BYTES, pixel_digest
@@ -66,7 +66,7 @@ def decode_all(
             traits.kinds[place] = picture.kinds
         return failed
 
-    threads = _usable_cores()
+    threads = usable_cores()
     waiting: deque[tuple[int, Future[dict[int, str]]]] = deque()
     executor = ThreadPoolExecutor(threads, thread_name_prefix="decode")
     done = 0
@@ -91,8 +91,3 @@ def decode_all(
         executor.shutdown(cancel_futures=True)
     rows = np.arange(count, dtype=np.int64)
     return Reading(images, rows, traits, digests, reasons, passing.is_set())
-
-
-def _usable_cores() -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return cores or 1

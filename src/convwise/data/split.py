@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import numpy as np
@@ -85,23 +86,58 @@ def grouped_split(
         raise OptionError(f"fraction {fraction} to hold out is not between 0 and 1")
     if limit is not None and len(labels):
         fraction = min(fraction, limit / len(labels))
-    parts = max(2, round(1 / fraction))
     count = len(np.unique(groups))
     if count < 2:
         raise DataError(
             f"{count} group cannot be on two sides; give pictures of more groups, or no group"
         )
-    # Imported here: it takes half a second, and few data sets have groups.
-    from sklearn.model_selection import StratifiedGroupKFold
+    parts = min(max(2, round(1 / fraction)), count)
+    return fold_split(labels, groups, 1, parts, seed)
 
-    dealer = StratifiedGroupKFold(min(parts, count), shuffle=True, random_state=seed % 2**32)
+
+def fold_split(
+    labels: NDArray[np.int64],
+    groups: NDArray[np.int64] | None,
+    number: int,
+    folds: int,
+    seed: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Hold out one part of a cross-validation, with classes as even as they can be.
+
+    For one seed the parts are disjoint and together are all positions. They are those of
+    scikit-learn's ``StratifiedKFold``, and ``StratifiedGroupKFold`` where there are groups.
+
+    Args:
+        labels: int64, (n,), class indices.
+        groups: int64, (n,): each is in one part only; or None.
+        number: which part, from 1.
+        folds: how many parts.
+        seed: decides which pictures are in which part.
+
+    Returns:
+        (kept, held): ascending int64 positions, disjoint, together all n.
+
+    Raises:
+        DataError: there are too few pictures or groups for so many parts.
+
+    Example:
+        >>> [fold_split(np.zeros(6, int), None, part, 3, seed=0)[1].tolist() for part in (1, 2, 3)]
+        [[2, 4], [1, 3], [0, 5]]
+    """
+    # Imported here: it takes half a second, and few runs need it.
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    dealer = kind(folds, shuffle=True, random_state=seed % 2**32)
     with warnings.catch_warnings():
         # A class with fewer pictures than parts is no reason to alarm anyone here.
         warnings.simplefilter("ignore", UserWarning)
         try:
-            kept, held = next(iter(dealer.split(np.zeros(len(labels)), labels, groups)))
+            parts = dealer.split(np.zeros(len(labels)), labels, groups)
+            kept, held = next(itertools.islice(parts, number - 1, None))
         except ValueError as error:
-            raise DataError(f"the groups cannot be parted: {error}") from None
+            what = "pictures" if groups is None else "groups"
+            raise DataError(f"the {what} cannot be parted into {folds}: {error}") from None
     return np.sort(kept).astype(np.int64), np.sort(held).astype(np.int64)
 
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import math
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from convwise.data.dataset import Skipped
 from convwise.data.files import FileSamples, Folder, printable
 from convwise.data.listing import WHOLE, Listing, consecutive
-from convwise.errors import DataError, MissingExtraError, did_you_mean
+from convwise.data.table_records import (
+    LABEL_COLUMNS,
+    PATH_COLUMNS,
+    SPLIT_COLUMNS,
+    read_records,
+)
+from convwise.errors import DataError, did_you_mean
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
-
-_PATH_COLUMNS = ("path", "file", "filename", "image")
-_LABEL_COLUMNS = ("label", "class")
-_SPLIT_COLUMNS = ("split",)
 SPLIT_NAMES = {
     "train": "train",
     "val": "validation",
@@ -75,8 +74,7 @@ def list_table(path: Path, *, group: str | None = None) -> Listing:
     """
     if not path.is_file():
         raise DataError(f"{path} is no file; give a table that ends in .csv, .tsv or .parquet")
-    records = _parquet_records(path, group) if _is_parquet(path) else _csv_records(path)
-    rows = _checked_rows(path, records, group)
+    rows = _checked_rows(path, read_records(path, group), group)
     skipped: list[Skipped] = []
     kept = list(_present(path.parent, rows, skipped))
     if not kept:
@@ -180,7 +178,7 @@ def _columns(path: Path, header: list[str], group: str | None) -> dict[str, int]
     """Return where path and label stand, and split and group if they are there."""
     names = [name.strip().lower() for name in header]
     shown = ", ".join(repr(name) for name in header[:8]) or "none"
-    wanted = {"path": _PATH_COLUMNS, "label": _LABEL_COLUMNS, "split": _SPLIT_COLUMNS}
+    wanted = {"path": PATH_COLUMNS, "label": LABEL_COLUMNS, "split": SPLIT_COLUMNS}
     if group is not None:
         wanted["group"] = (group.strip().lower(),)
     columns = {}
@@ -200,59 +198,3 @@ def _columns(path: Path, header: list[str], group: str | None) -> dict[str, int]
     if "split" in columns and not (group is None or columns["group"] != columns["split"]):
         raise DataError(f"{path}: the column split cannot be the group; name another one")
     return columns
-
-
-def _csv_records(path: Path) -> Iterator[tuple[str, list[str]]]:
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    try:
-        # Names of files are bytes; those that are no UTF-8 come through as surrogates.
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            reader = csv.reader(file, delimiter=separator, strict=True)
-            start = 1
-            for values in reader:
-                if values:
-                    yield f"line {start}", values
-                start = reader.line_num + 1
-    except (OSError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as a table: {error}") from error
-
-
-def _is_parquet(path: Path) -> bool:
-    return path.suffix.lower() == ".parquet"
-
-
-def _parquet_records(path: Path, group: str | None) -> Iterator[tuple[str, list[str]]]:
-    try:
-        import pyarrow as arrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise MissingExtraError("pyarrow", "hub") from error
-    wanted = {*_PATH_COLUMNS, *_LABEL_COLUMNS, *_SPLIT_COLUMNS, (group or "").strip().lower()}
-    try:
-        with parquet.ParquetFile(path) as file:
-            schema = file.schema_arrow
-            for field in schema:
-                if arrow.types.is_struct(field.type) and field.name.lower() in _PATH_COLUMNS:
-                    raise DataError(
-                        f"{path} holds the pictures themselves in its column {field.name!r}; "
-                        "give the folder that it lies in"
-                    )
-            names = [name for name in schema.names if name.strip().lower() in wanted]
-            yield "the header", names or list(schema.names)
-            row = 0
-            for batch in file.iter_batches(columns=names) if names else ():
-                for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    row += 1
-                    yield f"row {row}", [_text(value) for value in values]
-    except (OSError, arrow.ArrowException) as error:
-        raise DataError(f"{path} cannot be read as a Parquet table: {error}") from error
-
-
-def _text(value: Any) -> str:
-    """Return a value of a Parquet column as a CSV file would have it."""
-    if isinstance(value, bytes):
-        return os.fsdecode(value)
-    if isinstance(value, float):
-        # A column of whole numbers with a gap in it is stored as floating point.
-        return "" if math.isnan(value) else f"{value:.0f}" if value.is_integer() else str(value)
-    return "" if value is None else str(value)

@@ -12,6 +12,7 @@ from convwise.data import load_data
 from convwise.data.dataset import Decoded
 from convwise.data.pixel_cache import PixelCache
 from convwise.data.store import PixelStore
+from convwise.data.table_records import has_column
 from convwise.errors import DataError
 from convwise.evaluation.split import SHIFT_IMAGES, Evaluation, evaluate_split
 from convwise.model.trained import TrainedModel
@@ -41,8 +42,8 @@ def evaluate(
         model: the model to score.
         data: a named data set or a folder of class folders.
         split: which images; ``all`` for every one of them. A data set without a test split of its
-            own is split with the seed that the model was trained with, so that ``test`` holds no
-            image that the model has learnt from.
+            own is split as it was for the training (seed, fold, groups, shares), so that ``test``
+            holds no image that the model has learnt from.
         shift_images: see ``split.evaluate_split``.
         cache: take decoded pixels from the user's cache, and keep them there.
         **data_options: passed to ``load_data``.
@@ -50,8 +51,7 @@ def evaluate(
     Raises:
         DataError: the data cannot be read, or has a class that the model does not know.
     """
-    data_options.setdefault("seed", model.seed)
-    dataset = load_data(data, **data_options)
+    dataset = load_data(data, **{"seed": model.seed} | _fitting(model, data) | data_options)
     dataset = dataclasses.replace(dataset, format=model.image_format)
     decoded = dataset.decode(cache=PixelCache.of_user() if cache else None)
     store = _relabelled(_chosen(decoded, split), dataset.classes, model.classes)
@@ -61,6 +61,15 @@ def evaluate(
         **{field.name: getattr(evaluation, field.name) for field in dataclasses.fields(evaluation)},
         skipped=skipped,
     )
+
+
+def _fitting(model: TrainedModel, data: str | Path) -> dict[str, Any]:
+    """Return the options of the training that this data set can have, too."""
+    options = dict(model.data_options)
+    group = options.get("group")
+    if group is not None and not has_column(Path(data), group):
+        del options["group"]
+    return options
 
 
 def _chosen(decoded: Decoded, split: SplitName) -> PixelStore:

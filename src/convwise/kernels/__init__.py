@@ -7,7 +7,7 @@ cannot. Which of the two is used, is settled by a race on the shapes of the real
 (``convwise.model.race``).
 
 Start reading with ``parallel``: how a kernel is compiled and run on torch's own threads. Then
-``max_pool``, ``batch_norm`` and ``dropout``, in this order.
+``max_pool``, ``batch_norm``, ``dropout`` and ``pictures``, in this order.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from numba import types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 from torch import Tensor
 
 from convwise.data.catalogue import cache_folder
@@ -81,13 +82,18 @@ class Kernel:
         self._compiled = functools.cache(functools.partial(_compile, write))
         functools.update_wrapper(self, write)
 
-    def __call__(self, *arrays: Tensor | int, of: torch.dtype | None = None, **flags: Any) -> None:
+    def __call__(
+        self,
+        *arrays: Tensor | NDArray[Any] | int,
+        of: torch.dtype | None = None,
+        **flags: Any,
+    ) -> None:
         """Run on torch's threads.
 
         Args:
-            *arrays: C-contiguous tensors of up to four dimensions, or whole numbers, in the order
-                in which the kernel takes them from its table.
-            of: the type of number; that of the first array unless given.
+            *arrays: C-contiguous tensors or arrays of up to four dimensions, or whole numbers, in
+                the order in which the kernel takes them from its table.
+            of: the type of number; that of the first tensor unless given.
             **flags: what else the kernel is written for.
         """
         number = of or next(each.dtype for each in arrays if isinstance(each, Tensor))
@@ -98,10 +104,11 @@ class Kernel:
         library.GOMP_parallel(entry.address, table.ctypes.data, torch.get_num_threads(), 0)
 
 
-def _row(value: Tensor | int) -> tuple[int, ...]:
+def _row(value: Tensor | NDArray[Any] | int) -> tuple[int, ...]:
     if isinstance(value, int):
         return (value,) + (0,) * _DIMENSIONS
-    return (value.data_ptr(), *(1,) * (_DIMENSIONS - value.ndim), *value.shape)
+    address = value.data_ptr() if isinstance(value, Tensor) else value.ctypes.data
+    return (address, *(1,) * (_DIMENSIONS - value.ndim), *value.shape)
 
 
 def _compile(write: Callable[..., Callable[..., None]], element: Any, **flags: Any) -> Any:

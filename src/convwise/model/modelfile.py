@@ -30,6 +30,7 @@ FILE_NAME = "model.safetensors"
 MAX_HEADER_BYTES = 1_000_000
 MAX_CLASSES = 100_000
 _KEY = "convwise"
+_DATA_OPTIONS = {"validation": float, "test": float, "group": str, "fold": str, "nested": bool}
 
 
 def model_bytes(model: TrainedModel) -> bytes:
@@ -42,6 +43,7 @@ def model_bytes(model: TrainedModel) -> bytes:
         "classes": list(model.classes),
         "temperature": model.temperature,
         "seed": model.seed,
+        "data_options": dict(model.data_options),
     }
     return save(weights_of(model.network), metadata={_KEY: json.dumps(facts)})
 
@@ -162,4 +164,14 @@ def _fill(file: Path, network_plan: Plan, facts: dict[str, Any]) -> TrainedModel
         name=str(facts.get("name", "network")),
         temperature=float(temperature),
         seed=seed,
+        data_options=_data_options(facts.get("data_options", {})),
     )
+
+
+def _data_options(values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise ModelFileError(f"has the data options {values!r}, which are no names and values")
+    for name, value in values.items():
+        if type(value) is not _DATA_OPTIONS.get(name):
+            raise ModelFileError(f"has the data option {name} = {value!r}, which is none")
+    return values

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from convwise.image import ImageFormat
 from convwise.model.build import ConvNet
@@ -19,6 +21,8 @@ class TrainedModel:
         name: what the network is called, for people.
         temperature: logits are divided by it before the softmax (Guo et al. 2017, section 4.2).
         seed: of the training, with which a data set without splits of its own was split.
+        data_options: the other options with which it was read and split, as
+            ``convwise.data.load_data`` takes them.
     """
 
     network: ConvNet
@@ -27,3 +31,4 @@ class TrainedModel:
     name: str = "network"
     temperature: float = 1.0
     seed: int = 0
+    data_options: Mapping[str, Any] = field(default_factory=dict)

@@ -101,4 +101,5 @@ def _data_facts(decoded: Decoded) -> dict[str, Any]:
         "counts": {split: len(store) for split, store in decoded.stores.items()},
         "fingerprint": decoded.fingerprint,
         "skipped": len(decoded.skipped),
+        "options": dict(dataset.options),
     }

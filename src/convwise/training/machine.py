@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from convwise.data.cores import usable_cores
+
 PACKAGES = ("torch", "numpy", "numba", "pillow", "safetensors", "scikit-learn")
 
 
@@ -20,13 +22,6 @@ def machine_facts() -> dict[str, Any]:
         "memory_gb": _memory_gb(),
         "system": f"{platform.system()} {platform.machine()}",
     }
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def package_versions() -> dict[str, str]:

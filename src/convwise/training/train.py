@@ -12,6 +12,7 @@ import torch
 
 from convwise.data import load_data
 from convwise.data.audit.audit import audit
+from convwise.data.cores import usable_cores
 from convwise.data.dataset import MAX_BAD, Dataset, Decoded
 from convwise.data.pixel_cache import PixelCache
 from convwise.design.network import Network
@@ -23,7 +24,6 @@ from convwise.training.checkpoint import save_checkpoint
 from convwise.training.facts import measured_format, request_facts, result_facts
 from convwise.training.fit import PrecisionChoice, fit_model
 from convwise.training.loop import TrainingLoop
-from convwise.training.machine import usable_cores
 from convwise.training.precision import Race
 from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.recipe import Recipe
@@ -190,6 +190,7 @@ class _Job:
             seed=self.seed,
             precision=self.precision,
             watcher=self.watcher,
+            data_options=self.decoded.dataset.options,
             on_start=on_start,
             on_epoch_end=on_epoch_end,
         )

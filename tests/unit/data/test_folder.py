@@ -12,7 +12,7 @@ from PIL import Image
 from convwise.data import load_data
 from convwise.data.files import Folder
 from convwise.data.folder import list_folder
-from convwise.errors import DataError
+from convwise.errors import DataError, OptionError
 from convwise.image import ImageFormat
 
 Make = Callable[..., Path]
@@ -243,3 +243,27 @@ def test_links_to_class_folders_are_followed_but_not_back_up(make_folder: Make) 
         "loop": "a broken link",
         "train/up/": "a link to a folder that contains it is not followed",
     }
+
+
+def test_nested_folders_can_be_classes_of_their_own(make_folder: Make) -> None:
+    root = make_folder({"cat": 1, "cat/persian": 2, "cat/siamese": 1, "dog": 2, "bird/x/y": 1})
+    listing = list_folder(root, nested=True)
+    assert listing.classes == ("bird/x/y", "cat", "cat/persian", "cat/siamese", "dog")
+    assert np.bincount(listing.samples.labels).tolist() == [1, 1, 2, 1, 2]
+    assert list_folder(root).classes == ("bird", "cat", "dog")
+
+
+def test_nested_classes_are_matched_by_name_across_splits(make_folder: Make) -> None:
+    root = make_folder({"train/a/x": 2, "train/a/y": 2, "train/b": 2, "test/a/y": 1})
+    listing = list_folder(root, nested=True)
+    assert listing.classes == ("a/x", "a/y", "b")
+    assert listing.samples.labels[listing.parts["test"]].tolist() == [1]
+
+
+@pytest.mark.parametrize("name", ["fashion-mini", "table.csv"])
+def test_only_folders_have_nested_classes(make_folder: Make, name: str) -> None:
+    root = make_folder({"a": 2, "b": 2})
+    (root / "table.csv").write_text("path,label\na/000.png,a\nb/000.png,b\n")
+    source = str(root / name) if name.endswith("csv") else name
+    with pytest.raises(OptionError, match="only folders and archives have classes in classes"):
+        load_data(source, nested=True)

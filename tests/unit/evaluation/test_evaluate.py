@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from convwise.data import load_data
 from convwise.data.store import PixelStore
 from convwise.errors import DataError
 from convwise.evaluation.evaluate import evaluate
@@ -100,3 +101,24 @@ def test_the_shift_curve_is_measured_on_images_spread_over_the_split(
     all_of_them = evaluate_split(model, store, shift_images=1_000).figures
     assert (few["shift_images"], all_of_them["shift_images"]) == (10, 40)
     assert all_of_them["shift"][0]["accuracy"] == pytest.approx(all_of_them["accuracy"])
+
+
+def test_the_test_split_is_made_with_the_fold_and_the_groups_of_the_training(
+    model: TrainedModel, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    folder = write_folder(tmp_path / "data", pixels[:40], ["cat", "dog"] * 20)
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+    rows = [f"{name},{name[:3]},{place // 4}" for place, name in enumerate(names)]
+    table, plain = folder / "grouped.csv", folder / "plain.csv"
+    table.write_text("\n".join(["path,label,camera", *rows]))
+    plain.write_text("\n".join(["path,label,other", *rows]))
+    options = {"group": "camera", "fold": "2/5"}
+    grouped = TrainedModel(
+        model.network, model.image_format, model.classes, seed=8, data_options=options
+    )
+    dataset = load_data(table, seed=8, **options)
+    assert evaluate(grouped, table, shift_images=0).ids == dataset.ids("test")
+    other_fold = evaluate(grouped, table, shift_images=0, fold="1/5").ids
+    assert not set(other_fold) & set(dataset.ids("test"))
+    # Another data set need not have the column.
+    assert len(evaluate(grouped, plain, shift_images=0).ids) == 8

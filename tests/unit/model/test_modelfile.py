@@ -40,7 +40,8 @@ Facts = dict[str, Any]
 def model() -> TrainedModel:
     network = build(plan(NETWORK, FORMAT, 3), seed=3)
     network.norm1.moving_mean += 0.1
-    return TrainedModel(network.eval(), FORMAT, ("ä", "b c", "猫"), "mine", 1.5, 42)
+    options = {"fold": "2/5", "test": 0.3, "nested": True}
+    return TrainedModel(network.eval(), FORMAT, ("ä", "b c", "猫"), "mine", 1.5, 42, options)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,7 @@ def test_a_round_trip_is_exact(model: TrainedModel, content: bytes, tmp_path: Pa
     found = load_model(path)
     assert (found.classes, found.name) == (model.classes, model.name)
     assert (found.image_format, found.temperature, found.seed) == (FORMAT, 1.5, 42)
+    assert found.data_options == {"fold": "2/5", "test": 0.3, "nested": True}
     assert found.network.plan == model.network.plan
     assert not found.network.training
     for name, value in model.network.state_dict().items():
@@ -268,6 +270,9 @@ def test_tensors_that_do_not_fit_are_named(
         (lambda facts: facts.update(temperature=float("nan")), "temperature"),
         (lambda facts: facts.update(temperature="1"), "temperature"),
         (lambda facts: facts.update(seed="0"), "seed"),
+        (lambda facts: facts.update(data_options=["fold"]), "data options"),
+        (lambda facts: facts.update(data_options={"fold": 2}), "data option fold"),
+        (lambda facts: facts.update(data_options={"download": True}), "data option download"),
     ],
 )
 def test_facts_that_cannot_be_are_refused(

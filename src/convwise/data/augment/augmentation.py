@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from convwise.data.augment.position import mirror_and_shift
 from convwise.data.augment.rectangle import rectangles
 from convwise.data.augment.tone import change_tone
-from convwise.data.augment.warp import affine_maps, warp
 from convwise.data.draws import draws, shares
 from convwise.errors import OptionError
 
@@ -68,6 +67,11 @@ class Augmentation:
             if not 0 <= value <= most:
                 raise OptionError(f"{name} {value:g} is not between 0 and {most:g}")
 
+    @property
+    def only_places(self) -> bool:
+        """Whether pictures are mirrored and moved at most, which no level changes by."""
+        return not any(getattr(self, name) for name in LARGEST)
+
     def choices(
         self, samples: NDArray[np.int64], seed: int, epoch: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
@@ -115,6 +119,9 @@ class Augmentation:
             return shares(purpose, seed, epoch, counters=samples)
 
         if self.rotate or self.scale or self.crop:
+            # Here, as torch takes seconds to import, and recipes are read without it.
+            from convwise.data.augment.warp import affine_maps, warp
+
             maps = affine_maps(
                 pixels.shape[1:3],
                 self.rotate * (2 * drawn("rotate") - 1),
