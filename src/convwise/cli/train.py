@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from convwise.cli.kernel_table import kernel_table
 from convwise.cli.output import accuracy_line, answers, news, print_json
 from convwise.cli.share import parse_share
 from convwise.cli.training_view import training_view
@@ -81,6 +82,12 @@ def train(
     no_cache: Annotated[
         bool, Parameter(show_default=False, help="Decode anew, and keep the pixels in memory.")
     ] = False,
+    no_fuse: Annotated[
+        bool, Parameter(show_default=False, help="Compute each layer on its own, all by torch.")
+    ] = False,
+    profile: Annotated[
+        bool, Parameter(show_default=False, help="Print how the fused kernels did against torch.")
+    ] = False,
     dry_run: Annotated[
         bool, Parameter(show_default=False, help="Send one batch through everything, keep nothing.")
     ] = False,
@@ -122,6 +129,7 @@ def train(
             fold=fold,
             nested=nested,
             cache=not no_cache,
+            fuse=not no_fuse,
             max_bad=parse_share(max_bad, "--max-bad"),
             **request,
         )
@@ -129,6 +137,8 @@ def train(
         news().print("dry run: every part worked on one batch; nothing was kept")
     else:
         report_run(run)
+    if profile:
+        news().print(kernel_table(run.facts["kernels"]))
     if json:
         print_json(run.summary)
     elif not dry_run:

@@ -1,8 +1,11 @@
-"""How many processors there are for this process."""
+"""Which processor this is, and how much of it is ours."""
 
 from __future__ import annotations
 
 import os
+import platform
+import sys
+from pathlib import Path
 
 
 def usable_cores() -> int:
@@ -15,3 +18,14 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def processor() -> str:
+    """Return the name of the processor, as well as it can be had."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine() or sys.platform

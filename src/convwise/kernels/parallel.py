@@ -117,7 +117,7 @@ def _compile(write: Callable[..., Callable[..., None]], element: Any, **flags: A
     config = numba.config
     before = config.CACHE_DIR
     # Numba looks here while it decorates; the user's own Numba functions keep their place.
-    config.CACHE_DIR = str(cache_folder() / "kernels" / _version())
+    config.CACHE_DIR = str(cache_folder() / "kernels" / version_of_kernels())
     try:
         return numba.cfunc(_ENTRY, cache=True)(function)
     except (RuntimeError, OSError, EOFError):
@@ -128,7 +128,7 @@ def _compile(write: Callable[..., Callable[..., None]], element: Any, **flags: A
 
 
 @functools.cache
-def _version() -> str:
+def version_of_kernels() -> str:
     """Return a name for the kernels as they are; Numba would miss a change in what they share."""
     sources = sorted(Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(each.read_bytes() for each in sources)).hexdigest()[:16]

@@ -13,6 +13,7 @@ from convwise.data.dataset import Decoded
 from convwise.design.plan import Plan, Row
 from convwise.evaluation.split import Evaluation
 from convwise.image import ImageFormat
+from convwise.model.race import Heat
 from convwise.training.fit import Fitted
 from convwise.training.machine import machine_facts, package_versions
 from convwise.training.precision import Race
@@ -36,6 +37,7 @@ def request_facts(
     recipe: Recipe,
     seed: int,
     race: Race,
+    heats: tuple[Heat, ...],
 ) -> dict[str, Any]:
     """Return everything asked and everything resolved, as plain JSON values."""
     versions = package_versions()
@@ -53,6 +55,7 @@ def request_facts(
         "seed": seed,
         "threads": torch.get_num_threads(),
         "precision": race.to_dict(),
+        "kernels": [heat.to_dict() for heat in heats],
         "versions": versions,
         "machine": machine_facts(),
     }

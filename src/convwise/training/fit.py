@@ -19,17 +19,19 @@ from convwise.evaluation.predict import predict_store
 from convwise.image import ImageFormat
 from convwise.model.allocator import keep_freed_memory
 from convwise.model.build import build
+from convwise.model.race import Heat, LayerRace
 from convwise.model.trained import TrainedModel
 from convwise.training.interrupt import StopOnInterrupt
 from convwise.training.loop import Ending, TrainingLoop
 from convwise.training.optimizer import make_optimizer, resolve_optimizer
-from convwise.training.precision import Race, race, time_trial
+from convwise.training.precision import Race, Tune, race, time_trial
 from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.pruning import Pruning
 from convwise.training.recipe import Recipe
 from convwise.training.schedule import Progress
 
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
+OnStart = Callable[[Race, Recipe, tuple[Heat, ...]], None]
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def fit_model(
     precision: PrecisionChoice,
     watcher: Watcher,
     data_options: Mapping[str, Any] | None = None,
-    on_start: Callable[[Race, Recipe], None] = lambda race, recipe: None,
+    fuse: bool = True,
+    on_start: OnStart = lambda race, recipe, heats: None,
     on_epoch_end: Callable[[TrainingLoop, EpochRecord], None] = lambda loop, record: None,
 ) -> Fitted:
     """Build the network of a plan and train it.
@@ -81,8 +84,9 @@ def fit_model(
         precision: ``auto`` races fp32 against bf16.
         watcher: told about progress.
         data_options: with which the images were read and split; the model remembers them.
-        on_start: called before the first step with the result of the race, and with the recipe in
-            which every choice that was left open is made.
+        fuse: compute neighbouring layers together, and by kernels where these win a race.
+        on_start: called before the first step with the result of the race, with the recipe in which
+            every choice that was left open is made, and with how the layers' kernels did.
         on_epoch_end: called with the loop and the record of each epoch.
 
     Raises:
@@ -100,13 +104,13 @@ def fit_model(
     keep_freed_memory()
     recipe = resolve_optimizer(recipe, plan)
     torch.manual_seed(seed % 2**63)  # torch takes no larger number
-    network = build(plan, seed=seed)
+    network = build(plan, seed=seed, fuse=fuse)
     model = TrainedModel(
         network, image_format, classes, name=name, seed=seed, data_options=data_options or {}
     )
-    result = _race(model, train, recipe.batch_size, precision, watcher)
+    result, heats = _race(model, train, recipe.batch_size, precision, watcher, fuse=fuse)
     recipe = _resolved(recipe, len(train), result)
-    on_start(result, recipe)
+    on_start(result, recipe, heats)
     batches = training_batches(train, image_format, recipe, seed)
 
     def validate() -> tuple[float, float]:
@@ -166,14 +170,24 @@ def _race(
     batch_size: int,
     precision: PrecisionChoice,
     watcher: Watcher,
-) -> Race:
+    *,
+    fuse: bool,
+) -> tuple[Race, tuple[Heat, ...]]:
+    """Choose the precision and the kernels, and let the network use these."""
     chosen = np.linspace(0, len(store) - 1, min(batch_size, len(store))).astype(np.int64)
     images = to_input(store.take(chosen), model.image_format)
     labels = torch.from_numpy(store.labels[chosen])
-    if precision != "auto":
-        return time_trial(model.network, images, labels, precision)
-    watcher.message("racing fp32 against bf16 on the real network")
-    return race(model.network, images, labels)
+    layers = LayerRace(model.network, images) if fuse and kernels.available() else None
+    tune: Tune = (lambda network, number: None) if layers is None else layers.run
+    if precision == "auto":
+        watcher.message("racing fp32 against bf16, and kernels against torch, on the real network")
+        result = race(model.network, images, labels, tune)
+    else:
+        result = time_trial(model.network, images, labels, precision, tune)
+    if layers is None:
+        return result, ()
+    layers.apply(model.network)
+    return result, tuple(layers.heats)
 
 
 def _resolved(recipe: Recipe, images: int, result: Race) -> Recipe:

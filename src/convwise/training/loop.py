@@ -19,8 +19,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from convwise.data.batches import Batch, Batches
+from convwise.data.draws import draws
 from convwise.errors import TrainingError
-from convwise.model.modules import BatchNorm
+from convwise.model.modules import BatchNorm, Dropout
 from convwise.training.optimizer import set_learning_rate
 from convwise.training.precision import Precision, computing_in
 from convwise.training.progress import EpochRecord, Watcher
@@ -91,6 +92,7 @@ class TrainingLoop:
             set_learning_rate(self.optimizer, rate)
             self._warm_up_statistics()
             weight = torch.from_numpy(weights[batch.positions])
+            self._set_dropout_keys(batch, epoch)
             sums.add(*self._step(batch, weight, where=f"epoch {epoch}, step {number}"))
             images += len(batch.labels)
             self.progress.step += 1
@@ -111,6 +113,14 @@ class TrainingLoop:
         for module in self.network.modules():
             if isinstance(module, BatchNorm):
                 module.momentum_limit = (1 + step) / (10 + step)
+
+    def _set_dropout_keys(self, batch: Batch, epoch: int) -> None:
+        """Let each image's masks depend on (seed, epoch, image) and the layer alone."""
+        dropouts = (module for module in self.network.modules() if isinstance(module, Dropout))
+        for number, module in enumerate(dropouts):
+            module.keys = draws(
+                "dropout", self.batches.seed, epoch, number, counters=batch.positions
+            )
 
     def _step(self, batch: Batch, weight: torch.Tensor, where: str) -> tuple[float, float, float]:
         """Update the weights; return the sums of losses, of right answers and of weights."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
-from convwise.data.cores import usable_cores
+from convwise.data.cores import processor, usable_cores
 
 PACKAGES = ("torch", "numpy", "numba", "pillow", "safetensors", "scikit-learn")
 
@@ -17,7 +15,7 @@ PACKAGES = ("torch", "numpy", "numba", "pillow", "safetensors", "scikit-learn")
 def machine_facts() -> dict[str, Any]:
     """Return processor, cores that this process may use, memory in GB, system."""
     return {
-        "cpu": _processor(),
+        "cpu": processor(),
         "cores": usable_cores(),
         "memory_gb": _memory_gb(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -33,16 +31,6 @@ def package_versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine() or sys.platform
 
 
 def _memory_gb() -> float | None:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from convwise.model.modules import Dropout
 
 Precision = Literal["fp32", "bf16"]
+Tune = Callable[[nn.Module, torch.dtype], None]
 
 RACE_SECONDS = 0.4
 PROBE_IMAGES = 4
@@ -75,18 +76,22 @@ def computing_in(precision: Precision) -> contextlib.AbstractContextManager[Any]
     return contextlib.nullcontext()
 
 
-def race(network: nn.Module, images: Tensor, labels: Tensor) -> Race:
+def race(
+    network: nn.Module, images: Tensor, labels: Tensor, tune: Tune = lambda network, number: None
+) -> Race:
     """Time training steps in fp32 and in bf16 on a copy of the network, and compare their results.
 
     Args:
         network: the network about to be trained; it is not changed.
         images: one real batch, float32 (batch, channels, height, width).
         labels: int64 (batch,).
+        tune: prepares a network for a type of number before it is timed with it.
 
     Returns:
         The faster precision whose logits and gradients agree with fp32's, with all timings.
     """
     arena = _without_dropout(copy.deepcopy(network))
+    tune(arena, torch.float32)
     few_images, few_labels = images[:PROBE_IMAGES], labels[:PROBE_IMAGES]
     fp32_probe = _seconds(lambda: _step(arena, few_images, few_labels, "fp32"), budget=0.0)
     bf16_probe = _seconds(lambda: _step(arena, few_images, few_labels, "bf16"), budget=0.0)
@@ -96,6 +101,7 @@ def race(network: nn.Module, images: Tensor, labels: Tensor) -> Race:
         verdict = f"{ratio:.0f} times slower than fp32 on {len(few_labels)} images"
         lost = Contender("bf16", len(few_labels) / bf16_probe, None, verdict)
         return Race("fp32", (fp32, lost))
+    tune(arena, torch.bfloat16)
     logit_error, gradient_error = _disagreement(arena, images, labels)
     speed = _speed(arena, images, labels, "bf16")
     if not (logit_error <= LOGIT_TOLERANCE and gradient_error <= GRADIENT_TOLERANCE):
@@ -106,9 +112,18 @@ def race(network: nn.Module, images: Tensor, labels: Tensor) -> Race:
     return Race("bf16" if verdict == "faster" else "fp32", (fp32, bf16))
 
 
-def time_trial(network: nn.Module, images: Tensor, labels: Tensor, precision: Precision) -> Race:
+def time_trial(
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    precision: Precision,
+    tune: Tune = lambda network, number: None,
+) -> Race:
     """Time training steps in the precision that was asked for; arguments as for :func:`race`."""
     arena = _without_dropout(copy.deepcopy(network))
+    tune(arena, torch.float32)
+    if precision == "bf16":
+        tune(arena, torch.bfloat16)
     speed = _speed(arena, images, labels, precision)
     return Race(precision, (Contender(precision, speed, None, "as asked"),))
 

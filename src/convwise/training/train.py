@@ -20,6 +20,7 @@ from convwise.design.plan import Plan, plan
 from convwise.design.resolve import resolve_network
 from convwise.errors import OptionError
 from convwise.evaluation.split import evaluate_split
+from convwise.model.race import Heat
 from convwise.training.checkpoint import save_checkpoint
 from convwise.training.facts import measured_format, request_facts, result_facts
 from convwise.training.fit import PrecisionChoice, fit_model
@@ -46,6 +47,7 @@ def train(
     dry_run: bool = False,
     max_bad: float = MAX_BAD,
     cache: bool = True,
+    fuse: bool = True,
     **data_options: Any,
 ) -> Run:
     """Train a classifier and score it once on the test split.
@@ -64,6 +66,7 @@ def train(
         dry_run: send one batch through everything, in a folder that is removed again.
         max_bad: the largest share of damaged picture files, 0…1, that training puts up with.
         cache: take decoded pixels from the user's cache, and keep them there.
+        fuse: compute neighbouring layers together, and by kernels where these win a race.
         **data_options: passed to ``load_data``.
 
     Raises:
@@ -92,6 +95,7 @@ def train(
         precision=precision,
         command=command,
         watcher=watcher,
+        fuse=fuse,
     )
     if dry_run:
         with tempfile.TemporaryDirectory(prefix="convwise-dry-run-") as folder:
@@ -143,6 +147,7 @@ class _Job:
     precision: PrecisionChoice
     command: str
     watcher: Watcher
+    fuse: bool
 
     def run(self, path: Path) -> Run:
         stores = self.decoded.stores
@@ -152,7 +157,7 @@ class _Job:
         folder.write_json("audit.json", audit(self.decoded, near=False).to_json())
         facts: dict[str, Any] = {}
 
-        def on_start(race: Race, recipe: Recipe) -> None:
+        def on_start(race: Race, recipe: Recipe, heats: tuple[Heat, ...]) -> None:
             facts.update(
                 request_facts(
                     command=self.command,
@@ -164,6 +169,7 @@ class _Job:
                     recipe=recipe,
                     seed=self.seed,
                     race=race,
+                    heats=heats,
                 )
             )
             folder.write_json("run.json", facts)
@@ -191,6 +197,7 @@ class _Job:
             precision=self.precision,
             watcher=self.watcher,
             data_options=self.decoded.dataset.options,
+            fuse=self.fuse,
             on_start=on_start,
             on_epoch_end=on_epoch_end,
         )

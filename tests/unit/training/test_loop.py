@@ -174,7 +174,32 @@ def test_training_on_mixed_images_leaves_none_out(decoded: Decoded) -> None:
         seed=0,
         precision="fp32",
         watcher=Watcher(),
-        on_start=lambda race, recipe: started.append(recipe),
+        on_start=lambda race, recipe, heats: started.append(recipe),
     )
     assert started[0].prune_easy == 0
     assert len(fitted.history) == 3
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+def test_the_same_seed_gives_the_same_bits(decoded: Decoded, fuse: bool) -> None:
+    def weights() -> list[torch.Tensor]:
+        fitted = fit_model(
+            plan(
+                "conv 8 3 same norm relu | maxpool 2 | dropout 0.3 | flatten | dense classes",
+                "8x8x1",
+                3,
+            ),
+            decoded.stores["train"],
+            decoded.stores["validation"],
+            image_format=decoded.dataset.format,
+            classes=decoded.dataset.classes,
+            name="net",
+            recipe=Recipe(epochs=3, batch_size=10),
+            seed=5,
+            precision="fp32",
+            watcher=Watcher(),
+            fuse=fuse,
+        )
+        return list(fitted.model.network.state_dict().values())
+
+    assert all(torch.equal(a, b) for a, b in zip(weights(), weights(), strict=True))

@@ -19,6 +19,9 @@ class Dropout(Raced):
             where the kernel is used; None draws them from torch's generator.
     """
 
+    # Which values are dropped must not depend on what happened to be quicker.
+    raced = False
+
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rate = rate

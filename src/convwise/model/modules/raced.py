@@ -10,8 +10,11 @@ class Raced(nn.Module):
     """A layer that torch computes, or a fused kernel where it has won the race.
 
     Attributes:
+        raced: whether a race settles it; otherwise the kernel is used wherever there is one.
         kernel_types: types of number for which the kernel is used; see ``convwise.model.race``.
     """
+
+    raced = True
 
     def __init__(self) -> None:
         super().__init__()

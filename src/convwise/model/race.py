@@ -1,0 +1,249 @@
+"""Each layer's kernel against torch, on the shapes of the real network.
+
+What is quicker depends on the processor, the shape, the type of number and the number of threads.
+So nothing is assumed: before a training, every layer that can be computed in two ways is timed in
+both, forward and backward, on numbers of its own shape. Layers that are alike are timed once. A
+kernel whose results are not torch's is not used, however quick it is.
+
+The outcome is kept for this processor, these versions and this number of threads. That saves the
+seconds of the race, and it is what makes a repeated run give the same bits: a second race might
+choose otherwise where both ways are about equally quick, and sums that are added in another order
+are rounded otherwise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from convwise import kernels
+from convwise.data.catalogue import cache_folder
+from convwise.data.cores import processor
+from convwise.model.modules.raced import Raced
+
+PAIRS = 7
+SECONDS = 0.15
+MARGIN = 0.97
+# Of the largest value, by the number of bits that a type keeps.
+TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 0.03}
+
+Winner = Literal["kernel", "torch"]
+
+
+@dataclass(frozen=True)
+class Heat:
+    """How one layer, or several that are alike, did in both ways.
+
+    Args:
+        layers: their names.
+        shape: of the input.
+        number: its type, for example ``float32``.
+        torch_ms: milliseconds forward and backward, the quickest of some.
+        kernel_ms: the same of the kernel.
+        winner: which way is used.
+        reason: why, in a few words.
+    """
+
+    layers: tuple[str, ...]
+    shape: tuple[int, ...]
+    number: str
+    torch_ms: float
+    kernel_ms: float
+    winner: Winner
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return dataclasses.asdict(self) | {"layers": list(self.layers), "shape": list(self.shape)}
+
+
+class LayerRace:
+    """The race of all layers of one network.
+
+    Args:
+        network: about to be trained; it is not changed before :meth:`apply`.
+        images: one real batch, float32 (batch, channels, height, width).
+        notes: the file in which outcomes are kept; None for the user's cache.
+
+    Example:
+        >>> from convwise.design.plan import plan
+        >>> from convwise.model.build import build
+        >>> network = build(plan("conv 4 3 same relu | maxpool 2 | flatten | dense classes",
+        ...                      "8x8x1", 2))
+        >>> race = LayerRace(network, torch.zeros(4, 1, 8, 8))
+        >>> [layers for layers, _ in race.groups.values()]
+        [['pool1']]
+    """
+
+    def __init__(self, network: nn.Module, images: Tensor, notes: Path | None = None) -> None:
+        self._arena = copy.deepcopy(network).train()
+        self._modules = {
+            name: module
+            for name, module in self._arena.named_modules()
+            if isinstance(module, Raced)
+        }
+        self.groups = self._alike(images)
+        self._notes = _Notes(notes or _notes_file())
+        self.heats: list[Heat] = []
+        self._winners: dict[str, set[torch.dtype]] = {name: set() for name in self._modules}
+
+    def run(self, network: nn.Module, number: torch.dtype) -> None:
+        """Race every layer for one type of number, and let ``network`` use the winners."""
+        if kernels.available():
+            for module_name, module in self._modules.items():
+                if not module.raced:
+                    self._winners[module_name].add(number)
+            for key, (names, shape) in self.groups.items():
+                heat = self._heat(key, names, shape, number)
+                self.heats.append(heat)
+                if heat.winner == "kernel":
+                    for module_name in names:
+                        self._winners[module_name].add(number)
+            self._notes.save()
+        self.apply(network)
+
+    def apply(self, network: nn.Module) -> None:
+        """Let a network of the same plan use the kernels that have won so far."""
+        for name, module in network.named_modules():
+            if isinstance(module, Raced):
+                module.kernel_types = frozenset(self._winners[name])
+
+    def _alike(self, images: Tensor) -> dict[str, tuple[list[str], tuple[int, ...]]]:
+        """Return a description of each kind of layer → names and input shape of its layers."""
+        shapes: dict[str, tuple[int, ...]] = {}
+
+        def noting(name: str) -> Callable[..., None]:
+            def note(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+                shapes[name] = (len(images), *inputs[0].shape[1:])
+
+            return note
+
+        hooks = [
+            module.register_forward_pre_hook(noting(name))
+            for name, module in self._modules.items()
+            if module.raced
+        ]
+        with torch.no_grad():
+            self._arena(images[:2])
+        for hook in hooks:
+            hook.remove()
+        groups: dict[str, tuple[list[str], tuple[int, ...]]] = {}
+        for name, shape in shapes.items():
+            key = f"{self._modules[name].race_key()} {'x'.join(map(str, shape))}"
+            groups.setdefault(key, ([], shape))[0].append(name)
+        return groups
+
+    def _heat(
+        self, key: str, names: list[str], shape: tuple[int, ...], number: torch.dtype
+    ) -> Heat:
+        kind = str(number).removeprefix("torch.")
+        known = self._notes.outcomes.get(f"{key} {kind}")
+        if known is None:
+            known = _outcome(self._modules[names[0]], shape, number)
+            self._notes.outcomes[f"{key} {kind}"] = known
+        return Heat(tuple(names), shape, kind, *known)
+
+
+Outcome = tuple[float, float, Winner, str]
+
+
+def _outcome(module: Raced, shape: tuple[int, ...], number: torch.dtype) -> Outcome:
+    """Return milliseconds by torch and by the kernel, the winner, and why it won."""
+    x = _numbers(shape, number, seed=0)
+    if not module.kernel_fits(x):
+        return 0.0, 0.0, "torch", "no kernel for this layer"
+    try:
+        slope = _numbers(module.by_kernel(x).shape, number, seed=1)
+        ours, theirs = (_values(way, x, slope) for way in (module.by_kernel, module.by_torch))
+    except Exception as error:  # a kernel that cannot be compiled here must not end a training
+        return 0.0, 0.0, "torch", f"the kernel failed ({type(error).__name__}: {error})"
+    worst = max(_difference(a, b) for a, b in zip(ours, theirs, strict=True))
+    if not worst <= TOLERANCES[number]:
+        return 0.0, 0.0, "torch", f"the kernel's results differ by {worst:.2g}"
+    by_torch, by_kernel = _milliseconds(module, x, slope)
+    if by_kernel < MARGIN * by_torch:
+        return by_torch, by_kernel, "kernel", f"{by_torch / by_kernel:.1f} times as fast"
+    return by_torch, by_kernel, "torch", "the kernel is no faster"
+
+
+def _numbers(shape: tuple[int, ...], number: torch.dtype, *, seed: int) -> Tensor:
+    # Not the same for input and gradient: normalisation has no slope along its own result.
+    drawn = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(number)
+    return drawn.contiguous(memory_format=torch.channels_last) if len(shape) == 4 else drawn
+
+
+def _values(way: Callable[[Tensor], Tensor], x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a layer's result, and the gradient of its input for the gradient of the result."""
+    x = x.detach().requires_grad_()
+    y = way(x)
+    y.backward(slope)  # type: ignore[no-untyped-call]
+    assert x.grad is not None
+    return y.detach(), x.grad
+
+
+def _difference(ours: Tensor, theirs: Tensor) -> float:
+    scale = float(theirs.float().abs().max()) or 1.0
+    return float((ours.float() - theirs.float()).abs().max()) / scale
+
+
+def _milliseconds(module: Raced, x: Tensor, slope: Tensor) -> tuple[float, float]:
+    """Return the quickest rounds of torch and of the kernel; they take turns and share noise."""
+    best = [float("inf")] * 2
+    begun = time.perf_counter()
+    for _ in range(PAIRS):
+        for place, way in enumerate((module.by_torch, module.by_kernel)):
+            start = time.perf_counter()
+            _values(way, x, slope)
+            best[place] = min(best[place], 1e3 * (time.perf_counter() - start))
+        if time.perf_counter() - begun > SECONDS:
+            break
+    return best[0], best[1]
+
+
+class _Notes:
+    """Outcomes in a JSON file; what cannot be read or written is raced again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.outcomes: dict[str, Outcome] = {}
+        self._saved = 0
+        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+            read = json.loads(path.read_text(encoding="utf-8"))
+            self.outcomes = {str(key): _checked(value) for key, value in read.items()}
+        self._saved = len(self.outcomes)
+
+    def save(self) -> None:
+        if len(self.outcomes) == self._saved:
+            return
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            aside = self._path.with_suffix(f".{time.monotonic_ns():x}")
+            aside.write_text(json.dumps(self.outcomes, indent=1), encoding="utf-8")
+            aside.replace(self._path)
+            self._saved = len(self.outcomes)
+
+
+def _checked(value: Any) -> Outcome:
+    by_torch, by_kernel, winner, reason = value
+    if winner not in ("kernel", "torch"):
+        raise ValueError(f"{winner!r} is no winner")
+    return float(by_torch), float(by_kernel), cast(Winner, winner), str(reason)
+
+
+def _notes_file() -> Path:
+    from convwise.kernels.parallel import version_of_kernels
+
+    facts = [processor(), torch.__version__, torch.get_num_threads(), version_of_kernels()]
+    name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    return cache_folder() / "races" / f"{name}.json"
