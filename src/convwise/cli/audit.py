@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from convwise.cli.data_options import (
+    DataDir,
+    DataSource,
+    Download,
+    Fold,
+    Group,
+    ImageSize,
+    Nested,
+    NoCache,
+)
 from convwise.cli.output import answers, news, print_json
 from convwise.errors import OptionError
-from convwise.training.settings import read_settings
 
 if TYPE_CHECKING:
     from convwise.data.audit.findings import Audit
@@ -19,13 +28,7 @@ if TYPE_CHECKING:
 
 
 def audit(
-    data: Annotated[
-        str,
-        Parameter(
-            help="A folder with a folder of images for each class, an archive of them, a"
-            " table of paths and labels, an array file, or a named data set."
-        ),
-    ],
+    data: DataSource,
     /,
     *,
     html: Annotated[
@@ -48,28 +51,14 @@ def audit(
     max_pixels: Annotated[
         int, Parameter(help="Images that state more pixels are not decoded.")
     ] = 100_000_000,
-    image_size: Annotated[
-        int | None, Parameter(help="Side in pixels that a folder's images are resized to.")
-    ] = None,
-    group: Annotated[
-        str | None, Parameter(help="Column of a table whose groups are never split.")
-    ] = None,
-    fold: Annotated[
-        str | None,
-        Parameter(help="Part of a cross-validation to hold out as test split, such as 2/5."),
-    ] = None,
-    nested: Annotated[
-        bool,
-        Parameter(show_default=False, help="Every folder with images is a class: cat/persian."),
-    ] = False,
+    image_size: ImageSize = None,
+    group: Group = None,
+    fold: Fold = None,
+    nested: Nested = False,
     seed: Annotated[int, Parameter(help="Of the splits that are made.")] = 0,
-    data_dir: Annotated[Path | None, Parameter(help="Where to look for a named data set.")] = None,
-    download: Annotated[
-        bool, Parameter(show_default=False, help="Fetch a named data set if it is not found.")
-    ] = False,
-    no_cache: Annotated[
-        bool, Parameter(show_default=False, help="Decode anew, and keep the pixels in memory.")
-    ] = False,
+    data_dir: DataDir = None,
+    download: Download = False,
+    no_cache: NoCache = False,
     json: Annotated[
         bool, Parameter(show_default=False, help="Print one JSON document of all findings.")
     ] = False,
@@ -80,8 +69,10 @@ def audit(
     for path in (html, write_table, show_augmentation):
         if path is not None:
             _refuse(path)
-    recipe, _ = read_settings(None, set_ or ())
     from convwise.data.load import load_data
+    from convwise.training.settings import read_settings
+
+    recipe, _ = read_settings(None, set_ or ())
 
     dataset = load_data(
         data,

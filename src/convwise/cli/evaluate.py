@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from rich.table import Table
 
+from convwise.cli.data_options import DataDir, Download, NoCache
 from convwise.cli.output import accuracy_line, answers, news, percent, print_json
 
 
@@ -24,13 +25,9 @@ def evaluate(
             help="Which images. A folder without test/ is split as when the model was trained."
         ),
     ] = "test",
-    data_dir: Annotated[Path | None, Parameter(help="Where to look for a named data set.")] = None,
-    download: Annotated[
-        bool, Parameter(show_default=False, help="Fetch a named data set if it is not found.")
-    ] = False,
-    no_cache: Annotated[
-        bool, Parameter(show_default=False, help="Decode anew, and keep the pixels in memory.")
-    ] = False,
+    data_dir: DataDir = None,
+    download: Download = False,
+    no_cache: NoCache = False,
     json: Annotated[bool, Parameter(show_default=False, help="Print one JSON document.")] = False,
 ) -> int:
     """Score a run folder or a model file on a data set."""

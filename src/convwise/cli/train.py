@@ -9,6 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from convwise.cli.data_options import (
+    DataDir,
+    DataSource,
+    Download,
+    Fold,
+    Group,
+    ImageSize,
+    Nested,
+    NoCache,
+)
 from convwise.cli.kernel_table import kernel_table
 from convwise.cli.output import accuracy_line, answers, news, print_json
 from convwise.cli.share import parse_share
@@ -23,13 +33,7 @@ INTERRUPTED = 130
 
 
 def train(
-    data: Annotated[
-        str,
-        Parameter(
-            help="A folder with a folder of images for each class, an archive of them, a"
-            " table of paths and labels, an array file, or a named data set."
-        ),
-    ],
+    data: DataSource,
     /,
     *,
     network: Annotated[
@@ -49,21 +53,11 @@ def train(
         Literal["auto", "fp32", "bf16"] | None, Parameter(help="Default: auto, which races both.")
     ] = None,
     threads: Annotated[int | None, Parameter(help="Default: all cores.")] = None,
-    image_size: Annotated[
-        int | None, Parameter(help="Side in pixels that a folder's images are resized to.")
-    ] = None,
+    image_size: ImageSize = None,
     resize: Annotated[Resize, Parameter(help="How images get that size.")] = "pad",
-    group: Annotated[
-        str | None, Parameter(help="Column of a table whose groups are never split.")
-    ] = None,
-    fold: Annotated[
-        str | None,
-        Parameter(help="Part of a cross-validation to hold out as test split, such as 2/5."),
-    ] = None,
-    nested: Annotated[
-        bool,
-        Parameter(show_default=False, help="Every folder with images is a class: cat/persian."),
-    ] = False,
+    group: Group = None,
+    fold: Fold = None,
+    nested: Nested = False,
     max_bad: Annotated[
         str, Parameter(help="Stop if a larger share of the image files cannot be read.")
     ] = "5%",
@@ -75,13 +69,9 @@ def train(
         Parameter(name="--set", help="NAME=VALUE of any other setting of the recipe; repeatable."),
     ] = None,
     out: Annotated[Path | None, Parameter(help="Folder of the run. Default: below runs/.")] = None,
-    data_dir: Annotated[Path | None, Parameter(help="Where to look for a named data set.")] = None,
-    download: Annotated[
-        bool, Parameter(show_default=False, help="Fetch a named data set if it is not found.")
-    ] = False,
-    no_cache: Annotated[
-        bool, Parameter(show_default=False, help="Decode anew, and keep the pixels in memory.")
-    ] = False,
+    data_dir: DataDir = None,
+    download: Download = False,
+    no_cache: NoCache = False,
     no_fuse: Annotated[
         bool, Parameter(show_default=False, help="Compute each layer on its own, all by torch.")
     ] = False,

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 from convwise.data.dataset import Skipped
-from convwise.data.files import MAX_FILE_BYTES, Origin, printable
+from convwise.data.files import Origin, printable
 from convwise.data.folder import arrange
 from convwise.data.listing import Listing
 from convwise.data.tree import PICTURE_SUFFIXES, Tree, foreign, is_ignored
+from convwise.data.whole_file import MAX_FILE_BYTES
 from convwise.errors import DataError
 
 ARCHIVE_SUFFIXES = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
@@ -66,11 +67,10 @@ def level_table(image_format: ImageFormat) -> NDArray[np.float32]:
         >>> level_table(ImageFormat(2, 2, 3))[:, 255].tolist()
         [1.0, 1.0, 1.0]
     """
-    levels = np.arange(256, dtype=np.float32) / np.float32(255)
-    mean = np.array(image_format.mean, np.float32)[:, None]
-    std = np.array(image_format.std, np.float32)[:, None]
-    table: NDArray[np.float32] = (levels - mean) / std
-    return table
+    pixel = dataclasses.replace(image_format, height=1, width=1)
+    levels = np.arange(256, dtype=np.uint8)[:, None, None, None]
+    scaled = to_input(np.broadcast_to(levels, (256, *pixel.shape)), pixel)
+    return np.ascontiguousarray(scaled.numpy()[:, :, 0, 0].T)
 
 
 class Placed(Protocol):

@@ -19,6 +19,7 @@ from convwise.data.png_check import require_whole
 from convwise.data.render import render, scaled_size
 from convwise.data.store import DIGEST_BYTES
 from convwise.data.traits import Kind
+from convwise.data.whole_file import read_whole
 from convwise.errors import DecodeError
 from convwise.image import ImageFormat
 
@@ -122,8 +123,8 @@ def decode_picture(
     Raises:
         DecodeError: as for :func:`decode_image`.
     """
+    content = _content(source)
     try:
-        content = source if isinstance(source, bytes) else Path(source).read_bytes()
         with _opened(content, max_pixels) as image:
             kinds = _kinds(image)
             sideways = image.format in ("JPEG", "MPO") and _orientation(image) in _LIES_ON_ITS_SIDE
@@ -140,7 +141,7 @@ def decode_picture(
                 kinds |= Kind.CONSTANT
             return Picture(pixels, *whole, kinds)
     except Exception as error:  # decoders of damaged files raise whatever they stumble on
-        raise DecodeError(why_unreadable(error, source)) from error
+        raise DecodeError(why_unreadable(error, content)) from error
 
 
 def whole_digest(source: Path | str | bytes) -> bytes:
@@ -151,14 +152,14 @@ def whole_digest(source: Path | str | bytes) -> bytes:
     Raises:
         DecodeError: as for :func:`decode_image`.
     """
+    content = _content(source)
     try:
-        content = source if isinstance(source, bytes) else Path(source).read_bytes()
         with _opened(content, MAX_PIXELS) as image:
             picture, _ = _upright(image, content)
             width, height = picture.size
             pixels, _ = render(picture, ImageFormat(height, width, 3))
     except Exception as error:  # see decode_picture
-        raise DecodeError(why_unreadable(error, source)) from error
+        raise DecodeError(why_unreadable(error, content)) from error
     shape = f"{height} {width}".encode()
     return hashlib.blake2b(pixels.data, digest_size=DIGEST_BYTES, key=shape).digest()
 
@@ -199,8 +200,9 @@ def read_header(source: Path | bytes) -> Header:
     Raises:
         DecodeError: the file is no picture, or its header is damaged.
     """
+    content = _content(source)
     try:
-        with _opened(source, MAX_PIXELS) as image:
+        with _opened(content, MAX_PIXELS) as image:
             width, height = image.size
             # A PNG without EXIF before its pixels would be decoded in search of it.
             searchable = image.format != "PNG" or "exif" in image.info
@@ -208,11 +210,20 @@ def read_header(source: Path | bytes) -> Header:
                 width, height = height, width
             return Header(width, height, image.mode in _GREY_MODES)
     except Exception as error:  # see decode_picture
-        raise DecodeError(why_unreadable(error, source)) from error
+        raise DecodeError(why_unreadable(error, content)) from error
 
 
-def _opened(source: Path | str | bytes, max_pixels: int) -> Image.Image:
-    image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
+def _content(source: Path | str | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    try:
+        return read_whole(Path(source))
+    except OSError as error:
+        raise DecodeError(why_unreadable(error)) from error
+
+
+def _opened(content: bytes, max_pixels: int) -> Image.Image:
+    image = Image.open(io.BytesIO(content), formats=FORMATS)
     width, height = image.size
     if width * height > max_pixels:
         image.close()
@@ -229,23 +240,23 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def why_unreadable(error: Exception, source: Path | str | bytes = b"") -> str:
+def why_unreadable(error: Exception, content: bytes = b"") -> str:
     """Return the reason, in plain words, why a file did not become pixels.
 
     Args:
         error: what reading or decoding it raised.
-        source: what was read.
+        content: what was read.
     """
     if isinstance(error, DecodeError):
         return error.reason
     if isinstance(error, UnidentifiedImageError):
-        return _not_identified(source)
+        return _not_identified(content)
     if isinstance(error, Image.DecompressionBombError):
         return f"{_stated_pixels(error)} pixels are more than Pillow decodes"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read: {error.strerror}"
     text = str(error).lower()
-    if _is_short_webp(source):
+    if _is_short_webp(content):
         return "the file is cut off"
     if "truncated" in text or "eof" in text or "unexpected end" in text:
         return "the file is cut off"
@@ -257,22 +268,16 @@ def _stated_pixels(error: Image.DecompressionBombError) -> str:
     return f"{int(stated[0]):,}" if stated else "so many"
 
 
-def _is_short_webp(source: Path | str | bytes) -> bool:
-    content = source if isinstance(source, bytes) else b""
+def _is_short_webp(content: bytes) -> bool:
     if not content.startswith(b"RIFF") or content[8:12] != b"WEBP":
         return False
     return int.from_bytes(content[4:8], "little") + 8 > len(content)
 
 
-def _not_identified(source: Path | str | bytes) -> str:
-    if isinstance(source, bytes):
-        head = source[:16]
-    else:
-        with Path(source).open("rb") as file:
-            head = file.read(16)
-    if not head:
+def _not_identified(content: bytes) -> str:
+    if not content:
         return "the file is empty"
     for signature, name in _SIGNATURES.items():
-        if head.startswith(signature) and (name != "WEBP" or head[8:12] == b"WEBP"):
+        if content.startswith(signature) and (name != "WEBP" or content[8:12] == b"WEBP"):
             return f"the header of this {name} file is damaged or cut off"
     return "not a picture in PNG, JPEG, WEBP, BMP, GIF or TIFF format"

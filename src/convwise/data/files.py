@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from convwise.data.dataset import MAX_PIXELS, Allocate, Header, Progress, Reading, in_memory
 from convwise.data.decode import read_header, whole_digest, why_unreadable
 from convwise.data.pool import decode_all
+from convwise.data.whole_file import read_whole
 from convwise.errors import DecodeError
 from convwise.image import ImageFormat
-
-MAX_FILE_BYTES = 1 << 30
 
 ReadFile = Callable[[], bytes]
 
@@ -65,11 +64,7 @@ class Folder:
 
     def read(self, name: str) -> bytes:
         """Return the content of the file at this path, relative to the folder."""
-        with (self.path / name).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > MAX_FILE_BYTES:
-                raise DecodeError(f"the file is larger than {MAX_FILE_BYTES >> 30} GiB")
-            return file.read()
+        return read_whole(self.path / name)
 
     def readers(self, names: Sequence[str]) -> Iterator[tuple[int, ReadFile]]:
         """Yield a reader for each file, in order."""

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convwise.data.dataset import Skipped
-from convwise.data.files import MAX_FILE_BYTES, FileSamples, Folder, ReadFile, file_state
+from convwise.data.files import FileSamples, Folder, ReadFile, file_state
 from convwise.data.listing import WHOLE, Listing, consecutive
 from convwise.data.table import SPLIT_NAMES
+from convwise.data.whole_file import MAX_FILE_BYTES
 from convwise.errors import DataError, DecodeError, MissingExtraError
 
 # "train-00000-of-00002.parquet", "train.parquet", "train/0000.parquet"

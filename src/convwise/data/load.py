@@ -15,7 +15,6 @@ from convwise.data.archive import is_archive, list_archive
 from convwise.data.array_files import is_array_file, is_idx_folder, list_arrays
 from convwise.data.catalogue import CATALOGUE, names, read_named
 from convwise.data.dataset import Dataset, Header, Samples
-from convwise.data.files import FileSamples
 from convwise.data.folder import LAYOUT, list_folder
 from convwise.data.hub import is_hub_folder, list_hub
 from convwise.data.listing import Listing
@@ -27,7 +26,6 @@ from convwise.image import ImageFormat, Resize
 
 HUB_PREFIX = "hub:"
 
-_NOT_NESTED = "--nested: only folders and archives have classes in classes"
 _HEADERS_LOOKED_AT = 200
 _LARGEST_NATIVE_SIDE = 64
 _SMALLEST_SIDE = 16
@@ -138,15 +136,8 @@ def list_source(
     """
     if group is not None and Path(source).suffix.lower() not in TABLE_SUFFIXES:
         raise OptionError(f"--group {group}: only a table (.csv, .tsv, .parquet) has columns")
-    listing = _list_source(source, data_dir, download, group, nested)
-    if nested and not isinstance(listing.samples, FileSamples):
-        raise OptionError(_NOT_NESTED)
-    return listing
-
-
-def _list_source(
-    source: str | Path, data_dir: Path | None, download: bool, group: str | None, nested: bool
-) -> Listing:
+    if nested and not may_be_nested(source):
+        raise OptionError("--nested: only folders and archives have classes in classes")
     if isinstance(source, str) and source in CATALOGUE:
         return read_named(CATALOGUE[source], data_dir=data_dir, download=download)
     if str(source).startswith(HUB_PREFIX):
@@ -160,8 +151,6 @@ def _list_source(
         return list_folder(path, nested=nested)
     suffix = path.suffix.lower()
     if suffix in TABLE_SUFFIXES:
-        if nested:
-            raise OptionError(_NOT_NESTED)
         return list_table(path, group=group)
     if is_archive(path):
         return list_archive(path, nested=nested)
@@ -171,6 +160,21 @@ def _list_source(
         f"{source} is a file of a kind that is not read; give a folder of class folders, a table "
         "(.csv, .tsv, .parquet), arrays (.npz, .npy, IDX), or an archive (.zip, .tar)\n" + LAYOUT
     )
+
+
+def may_be_nested(source: str | Path) -> bool:
+    """Say whether folders are classes in this source.
+
+    Example:
+        >>> may_be_nested("fashion-mini")
+        False
+    """
+    if str(source) in CATALOGUE or str(source).startswith(HUB_PREFIX):
+        return False
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return not (is_idx_folder(path) or is_hub_folder(path))
+    return is_archive(path)
 
 
 def _existing(source: str | Path) -> Path:

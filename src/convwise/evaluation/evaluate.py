@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from convwise.data import load_data
+from convwise.data import Dataset, load_data
 from convwise.data.dataset import Decoded
+from convwise.data.load import may_be_nested
 from convwise.data.pixel_cache import PixelCache
 from convwise.data.store import PixelStore
 from convwise.data.table_records import has_column
@@ -51,7 +53,7 @@ def evaluate(
     Raises:
         DataError: the data cannot be read, or has a class that the model does not know.
     """
-    dataset = load_data(data, **{"seed": model.seed} | _fitting(model, data) | data_options)
+    dataset = _read_as_for_training(model, data, data_options, split)
     dataset = dataclasses.replace(dataset, format=model.image_format)
     decoded = dataset.decode(cache=PixelCache.of_user() if cache else None)
     store = _relabelled(_chosen(decoded, split), dataset.classes, model.classes)
@@ -63,13 +65,21 @@ def evaluate(
     )
 
 
-def _fitting(model: TrainedModel, data: str | Path) -> dict[str, Any]:
-    """Return the options of the training that this data set can have, too."""
-    options = dict(model.data_options)
-    group = options.get("group")
-    if group is not None and not has_column(Path(data), group):
-        del options["group"]
-    return options
+def _read_as_for_training(
+    model: TrainedModel, data: str | Path, asked: Mapping[str, Any], split: SplitName
+) -> Dataset:
+    """Read with the options of the training, as far as this data set can have them."""
+    options = {"seed": model.seed} | dict(model.data_options) | dict(asked)
+    if "group" not in asked and not has_column(Path(data), str(options.get("group", ""))):
+        options.pop("group", None)
+    if "nested" not in asked and not may_be_nested(data):
+        options.pop("nested", None)
+    fold = None if "fold" in asked else options.pop("fold", None)
+    dataset = load_data(data, **options)
+    # Where all splits are the data set's own, or all are wanted, there is nothing to divide.
+    if fold is not None and dataset.carved and split != "all":
+        dataset = load_data(data, fold=fold, **options)
+    return dataset
 
 
 def _chosen(decoded: Decoded, split: SplitName) -> PixelStore:

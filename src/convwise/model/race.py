@@ -27,7 +27,6 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
-from convwise import kernels
 from convwise.data.catalogue import cache_folder
 from convwise.data.cores import processor
 from convwise.model.modules.raced import Raced
@@ -69,7 +68,7 @@ class Heat:
 
 
 class LayerRace:
-    """The race of all layers of one network.
+    """The race of all layers of one network; only where ``kernels.available()``.
 
     Args:
         network: about to be trained; it is not changed before :meth:`apply`.
@@ -100,17 +99,16 @@ class LayerRace:
 
     def run(self, network: nn.Module, number: torch.dtype) -> None:
         """Race every layer for one type of number, and let ``network`` use the winners."""
-        if kernels.available():
-            for module_name, module in self._modules.items():
-                if not module.raced:
-                    self._winners[module_name].add(number)
-            for key, (names, shape) in self.groups.items():
-                heat = self._heat(key, names, shape, number)
-                self.heats.append(heat)
-                if heat.winner == "kernel":
-                    for module_name in names:
-                        self._winners[module_name].add(number)
-            self._notes.save()
+        for name, module in self._modules.items():
+            if not module.raced:
+                self._winners[name].add(number)
+        for key, (names, shape) in self.groups.items():
+            heat = self._heat(key, names, shape, number)
+            self.heats.append(heat)
+            if heat.winner == "kernel":
+                for name in names:
+                    self._winners[name].add(number)
+        self._notes.save()
         self.apply(network)
 
     def apply(self, network: nn.Module) -> None:

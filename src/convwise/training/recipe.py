@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from convwise.data.augment.augmentation import LARGEST, Augmentation
-from convwise.data.augment.mixing import MOST, Mixing
+from convwise.data.augment.limits import LARGEST, LARGEST_ALPHA
 from convwise.errors import OptionError, did_you_mean
+
+if TYPE_CHECKING:
+    from convwise.data.augment.augmentation import Augmentation
+    from convwise.data.augment.mixing import Mixing
 
 SAMPLES_FOR_AUTO_EPOCHS = 660_000
 MIN_AUTO_EPOCHS = 12
@@ -81,8 +84,8 @@ class Recipe(BaseModel):
     brightness: float = Field(0.0, ge=0, le=LARGEST["brightness"])
     contrast: float = Field(0.0, ge=0, le=LARGEST["contrast"])
     erase: float = Field(0.0, ge=0, le=LARGEST["erase"])
-    mixup: float = Field(0.0, ge=0, le=MOST)
-    cutmix: float = Field(0.0, ge=0, le=MOST)
+    mixup: float = Field(0.0, ge=0, le=LARGEST_ALPHA)
+    cutmix: float = Field(0.0, ge=0, le=LARGEST_ALPHA)
     prune_easy: float = Field(0.5, ge=0, le=0.9)
 
     def epochs_for(self, images: int) -> int | None:
@@ -101,6 +104,9 @@ class Recipe(BaseModel):
     @property
     def augmentation(self) -> Augmentation:
         """The random changes of training images; a shift that is still to be chosen is 0."""
+        # Here, as numpy takes long to import, and a recipe is read before --help answers.
+        from convwise.data.augment.augmentation import Augmentation
+
         names = [field.name for field in dataclasses.fields(Augmentation)]
         values = {name: getattr(self, name) for name in names}
         return Augmentation(**values | {"shift": self.shift or 0})
@@ -108,6 +114,8 @@ class Recipe(BaseModel):
     @property
     def mixing(self) -> Mixing:
         """How training images are mixed; it is false if they are not."""
+        from convwise.data.augment.mixing import Mixing
+
         return Mixing(self.mixup, self.cutmix)
 
     @property

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import io
 import math
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -464,3 +465,13 @@ def test_a_file_system_fault_is_not_remembered(tmp_path: Path) -> None:
     reading = decode_all([(0, lambda: content), (1, fail)], images, GREY_FORMAT)
     assert reading.passing
     assert reading.reasons == {1: "cannot be read: Input/output error"}
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe"])
+def test_what_is_no_file_is_refused_without_being_read(tmp_path: Path, kind: str) -> None:
+    path = Path("/dev/zero") if kind == "device" else tmp_path / "pipe.png"
+    if kind == "pipe":
+        os.mkfifo(path)
+    for read in (lambda: decode_image(path, GREY_FORMAT), lambda: read_header(path)):
+        with pytest.raises(DecodeError, match="not a regular file"):
+            read()

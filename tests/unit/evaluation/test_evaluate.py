@@ -8,7 +8,7 @@ from PIL import Image
 
 from convwise.data import load_data
 from convwise.data.store import PixelStore
-from convwise.errors import DataError
+from convwise.errors import DataError, OptionError
 from convwise.evaluation.evaluate import evaluate
 from convwise.evaluation.predict import predict_probabilities
 from convwise.evaluation.split import evaluate_split
@@ -122,3 +122,20 @@ def test_the_test_split_is_made_with_the_fold_and_the_groups_of_the_training(
     assert not set(other_fold) & set(dataset.ids("test"))
     # Another data set need not have the column.
     assert len(evaluate(grouped, plain, shift_images=0).ids) == 8
+
+
+def test_options_of_the_training_that_other_data_cannot_have_are_passed_over(
+    model: TrainedModel, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    options = {"fold": "2/5", "nested": True}
+    folded = TrainedModel(model.network, model.image_format, model.classes, data_options=options)
+    for part in ("train", "val", "test"):
+        write_folder(tmp_path / "data" / part, pixels[:8], ["cat", "dog"] * 4)
+    assert len(evaluate(folded, tmp_path / "data", shift_images=0).ids) == 8
+    table = tmp_path / "table.csv"
+    names = sorted(path.relative_to(tmp_path) for path in tmp_path.glob("data/train/*/*.png"))
+    rows = [f"{name.as_posix()},{name.parent.name}" for name in names]
+    table.write_text("\n".join(["path,label", *rows]))
+    assert evaluate(folded, table, split="all", shift_images=0).figures["images"] == 8
+    with pytest.raises(OptionError, match="nothing to divide"):
+        evaluate(folded, tmp_path / "data", shift_images=0, fold="1/5")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from convwise.data.augment.limits import LARGEST
 from convwise.data.augment.position import mirror_and_shift
 from convwise.data.augment.rectangle import rectangles
 from convwise.data.augment.tone import change_tone
@@ -149,13 +150,3 @@ class Augmentation:
         places = np.stack([drawn("erase down"), drawn("erase across")], axis=1)
         chosen = drawn("erase") < 0.5
         return rectangles(size, np.where(chosen, areas, 0.0), ratios, places)
-
-
-LARGEST: dict[str, float] = {
-    "rotate": 180.0,
-    "scale": 1.0,
-    "crop": 0.9,
-    "brightness": 1.0,
-    "contrast": 1.0,
-    "erase": 0.9,
-}

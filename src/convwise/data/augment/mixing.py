@@ -8,13 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
 
+from convwise.data.augment.limits import LARGEST_ALPHA
 from convwise.data.augment.rectangle import rectangles
 from convwise.data.draws import draws, shares
 from convwise.errors import OptionError
-
-MOST = 10.0
 
 
 class Mixed(NamedTuple):
@@ -62,8 +60,10 @@ class Mixing:
 
     def __post_init__(self) -> None:
         for name in ("mixup", "cutmix"):
-            if not 0 <= getattr(self, name) <= MOST:
-                raise OptionError(f"{name} {getattr(self, name):g} is not between 0 and {MOST:g}")
+            if not 0 <= getattr(self, name) <= LARGEST_ALPHA:
+                raise OptionError(
+                    f"{name} {getattr(self, name):g} is not between 0 and {LARGEST_ALPHA:g}"
+                )
 
     def __bool__(self) -> bool:
         return bool(self.mixup or self.cutmix)
@@ -88,6 +88,9 @@ class Mixing:
             seed: the run's seed.
             epoch: the epoch's number.
         """
+        # Here, as it takes a third of a second to import.
+        from scipy.special import betaincinv
+
         bits = draws("partner", seed, epoch, counters=samples) >> np.uint64(11)
         partners = (bits % np.uint64(count)).astype(np.int64)
         others = take(partners)
