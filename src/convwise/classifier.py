@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 
+from convwise.data.arrays import resized
 from convwise.data.split import stratified_split
 from convwise.data.store import PixelStore
 from convwise.design.network import Network
@@ -20,6 +21,7 @@ from convwise.evaluation.predict import predict_probabilities
 from convwise.evaluation.split import SHIFT_IMAGES, evaluate_split
 from convwise.image import ImageFormat
 from convwise.model.modelfile import load_model, model_bytes
+from convwise.model.pretrained.start import Start, requested_start
 from convwise.model.trained import TrainedModel
 from convwise.training.fit import PrecisionChoice, fit_model
 from convwise.training.progress import Watcher
@@ -33,11 +35,15 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A convolutional classifier of images.
 
     Args:
-        network: a name from the zoo, a notation text, or a Network.
+        network: a name from the zoo, a notation text, or a Network; None stands for ``fast``, or
+            for that of ``start_from``.
         recipe: how to train; None stands for the default recipe.
         seed: of weights, order, augmentation and the validation split.
         precision: ``auto``, ``fp32`` or ``bf16``.
         watcher: told about progress.
+        start_from: a trained network to begin with, as :func:`convwise.train` takes it. Images are
+            then brought to its image format, in ``fit`` as in ``predict``.
+        weights: a safetensors file with torchvision's names, where ``start_from`` is such a name.
 
     Attributes:
         classes_: the labels, sorted, after ``fit``.
@@ -54,17 +60,21 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        network: str | Network = "fast",
+        network: str | Network | None = None,
         recipe: Recipe | None = None,
         seed: int = 0,
         precision: PrecisionChoice = "auto",
         watcher: Watcher | None = None,
+        start_from: str | Path | None = None,
+        weights: str | Path | None = None,
     ) -> None:
         self.network = network
         self.recipe = recipe
         self.seed = seed
         self.precision = precision
         self.watcher = watcher
+        self.start_from = start_from
+        self.weights = weights
 
     def fit(self, images: ArrayLike, labels: ArrayLike) -> Self:
         """Train on images; a tenth of them is held out to watch the training.
@@ -76,8 +86,13 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             DataError: the arrays do not belong together, or there are fewer than two classes.
             DesignError: the network does not fit the images.
+            ModelFileError: the weights of ``start_from`` cannot be read, or do not fit.
         """
+        start = requested_start(self.start_from, self.weights)
+        network = start.redesign(self.network) if start else resolve_network(self.network or "fast")
         pixels = _pixels(images)
+        if start is not None:
+            pixels = resized(pixels, start.image_format)
         classes, codes = np.unique(np.asarray(labels), return_inverse=True)
         if len(codes) != len(pixels):
             raise DataError(f"{len(pixels)} images come with {len(codes)} labels")
@@ -86,21 +101,19 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         store = PixelStore(pixels, codes.astype(np.int64), tuple(map(str, range(len(pixels)))))
         kept, held = stratified_split(store.labels, VALIDATION_SHARE, self.seed)
         train, validation = store.select(kept), store.select(held if len(held) else kept)
-        mean, std = train.channel_statistics()
-        height, width, channels = pixels.shape[1:]
-        image_format = ImageFormat(height, width, channels, mean=mean, std=std)
-        network = resolve_network(self.network)
+        image_format = start.image_format if start else _measured_format(train)
         fitted = fit_model(
             plan(network, image_format, len(classes)).require(),
             train,
             validation,
             image_format=image_format,
             classes=tuple(map(str, classes)),
-            name=self.network if isinstance(self.network, str) else "custom",
+            name=_name(self.network, start),
             recipe=self.recipe or Recipe(),
             seed=self.seed,
             precision=self.precision,
             watcher=self.watcher or Watcher(),
+            start=start,
         )
         self.classes_ = classes
         self.model_ = fitted.model
@@ -114,7 +127,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             DataError: the images have another size than those of ``fit``.
             NotFittedError: ``fit`` was not called.
         """
-        return predict_probabilities(self._fitted(), _pixels(images))
+        return predict_probabilities(self._fitted(), self._pixels_to_ask(images))
 
     def predict(self, images: ArrayLike) -> NDArray[Any]:
         """Return the most probable label of each image."""
@@ -136,7 +149,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         strange = wanted[self.classes_[codes] != wanted]
         if len(strange):
             raise DataError(f"label {strange[0]!r} was not seen in fit")
-        pixels = _pixels(images)
+        pixels = self._pixels_to_ask(images)
         ids = tuple(map(str, range(len(pixels))))
         store = PixelStore(pixels, codes.astype(np.int64), ids)
         return evaluate_split(model, store, shift_images=shift_images).figures
@@ -164,11 +177,26 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classifier.model_ = model
         return classifier
 
+    def _pixels_to_ask(self, images: ArrayLike) -> NDArray[np.uint8]:
+        model, pixels = self._fitted(), _pixels(images)
+        return pixels if self.start_from is None else resized(pixels, model.image_format)
+
     def _fitted(self) -> TrainedModel:
         if not hasattr(self, "model_"):
             raise NotFittedError("this Classifier is not fitted yet; call fit or Classifier.load")
         model: TrainedModel = self.model_
         return model
+
+
+def _measured_format(train: PixelStore) -> ImageFormat:
+    mean, std = train.channel_statistics()
+    return ImageFormat(*train.shape, mean=mean, std=std)
+
+
+def _name(network: str | Network | None, start: Start | None) -> str:
+    if start is not None:
+        return start.name
+    return "custom" if isinstance(network, Network) else network or "fast"
 
 
 def _pixels(images: ArrayLike) -> NDArray[np.uint8]:

@@ -39,6 +39,17 @@ def train(
     network: Annotated[
         str | None, Parameter(help="Zoo name, notation text or file. Default: fast.")
     ] = None,
+    from_: Annotated[
+        str | None,
+        Parameter(
+            name="--from",
+            help="Begin with trained weights: a run, a model file, efficientnet-lite0, or a"
+            " zoo name with --weights.",
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None, Parameter(help="Safetensors file with torchvision's names, for --from.")
+    ] = None,
     epochs: Annotated[
         int | None,
         Parameter(help="Passes over the training images. Default: chosen by their number."),
@@ -54,7 +65,9 @@ def train(
     ] = None,
     threads: Annotated[int | None, Parameter(help="Default: all cores.")] = None,
     image_size: ImageSize = None,
-    resize: Annotated[Resize, Parameter(help="How images get that size.")] = "pad",
+    resize: Annotated[
+        Resize | None, Parameter(help="How images get that size. Default: pad.")
+    ] = None,
     group: Group = None,
     fold: Fold = None,
     nested: Nested = False,
@@ -99,6 +112,8 @@ def train(
         batch_size=batch_size,
         learning_rate=lr,
     )
+    if resize is not None:
+        request["resize"] = resize
     # torch takes seconds to import: --help and a wrong option answer without it.
     from convwise.report.of_run import report_run
     from convwise.training.train import train as train_classifier
@@ -107,6 +122,8 @@ def train(
         run = train_classifier(
             data,
             recipe=recipe,
+            start_from=from_,
+            weights=weights,
             out=out,
             watcher=view,
             command="convwise " + shlex.join(sys.argv[1:]),
@@ -114,7 +131,6 @@ def train(
             data_dir=data_dir,
             download=download,
             image_size=image_size,
-            resize=resize,
             group=group,
             fold=fold,
             nested=nested,

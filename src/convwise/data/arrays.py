@@ -91,6 +91,22 @@ def _read_whole(stream: BinaryIO, dimensions: int, path: Path) -> tuple[bytes, t
     return body.getvalue(), shape
 
 
+def resized(images: NDArray[np.uint8], image_format: ImageFormat) -> NDArray[np.uint8]:
+    """Return pictures in an image format, by its rule; those that have its shape as they are.
+
+    Args:
+        images: uint8, (n, height, width, 1 or 3).
+        image_format: the size and channels.
+
+    Example:
+        >>> resized(np.zeros((2, 4, 4, 1), np.uint8), ImageFormat(8, 8, 3)).shape
+        (2, 8, 8, 3)
+    """
+    samples = ArraySamples.of(images, np.zeros(len(images), np.int64), "images")
+    reading = samples.decode(image_format)
+    return reading.images[reading.rows]
+
+
 @dataclass(frozen=True, eq=False)
 class ArraySamples:
     """Labelled pictures that stand in one array; see :class:`convwise.data.dataset.Samples`.

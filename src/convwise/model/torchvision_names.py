@@ -16,20 +16,9 @@ from convwise.design import zoo
 from convwise.design.dense import Dense
 from convwise.design.flatten import Flatten
 from convwise.design.plan import Plan, plan
-from convwise.errors import ModelFileError, OptionError
+from convwise.errors import OptionError
+from convwise.model.renamed import Pair, renamed, tensor_names
 from convwise.model.weights import declared_weights
-
-Pair = tuple[str, str]
-"""A layer's name in torchvision, and its name here."""
-
-_PLAIN = {"weight": "kernel", "bias": "bias"}
-_NORM = {
-    "weight": "gamma",
-    "bias": "beta",
-    "running_mean": "moving_mean",
-    "running_var": "moving_variance",
-}
-_SHOWN = 3
 
 
 def supported() -> tuple[str, ...]:
@@ -59,14 +48,7 @@ def torchvision_names(entry_name: str) -> dict[str, str]:
         raise OptionError(
             f"{entry_name[:60]!r} has no known torchvision names; use {', '.join(supported())}"
         )
-    declared = declared_weights(_plan(entry_name))
-    return {
-        f"{theirs}.{word}": f"{ours}.{own}"
-        for theirs, ours in _FAMILIES[entry_name]()
-        # A norm has gamma; what has none is a convolution or a dense layer, some without bias.
-        for word, own in (_NORM if _is_norm(ours, theirs, declared) else _PLAIN).items()
-        if f"{ours}.{own}" in declared
-    }
+    return dict(tensor_names(_FAMILIES[entry_name](), declared_weights(_plan(entry_name))))
 
 
 def from_torchvision(entry_name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -90,10 +72,8 @@ def from_torchvision(entry_name: str, state: Mapping[str, Tensor]) -> dict[str, 
 features.0.weight is missing; features.0.bias is missing; features.2.weight is missing \
 (and 29 more)
     """
-    names = torchvision_names(entry_name)
-    made = _plan(entry_name)
-    _check(entry_name, names, declared_weights(made), state)
-    found = {ours: state[theirs].detach() for theirs, ours in names.items()}
+    names, made = torchvision_names(entry_name), _plan(entry_name)
+    found = renamed(f"torchvision's {entry_name}", names, declared_weights(made), state)
     for name, (rows, columns, channels) in _flattened(made):
         kernel = found[name].reshape(-1, channels, rows, columns)
         found[name] = kernel.permute(0, 2, 3, 1).flatten(1).contiguous()
@@ -103,39 +83,6 @@ features.0.weight is missing; features.0.bias is missing; features.2.weight is m
 def _plan(entry_name: str) -> Plan:
     entry = zoo.entry(entry_name)
     return plan(entry.network, entry.image, entry.classes)
-
-
-def _is_norm(ours: str, theirs: str, declared: Mapping[str, tuple[int, ...]]) -> bool:
-    # A projection holds both; there, the second of torchvision's pair is the norm.
-    return f"{ours}.gamma" in declared and not theirs.endswith("downsample.0")
-
-
-def _check(
-    entry_name: str,
-    names: Mapping[str, str],
-    declared: Mapping[str, tuple[int, ...]],
-    state: Mapping[str, Tensor],
-) -> None:
-    counters = {
-        theirs.replace("running_mean", "num_batches_tracked")
-        for theirs in names
-        if theirs.endswith(".running_mean")
-    }
-    faults = [f"{theirs} is missing" for theirs in names if theirs not in state]
-    faults += [
-        f"{str(key)[:60]} belongs to no layer" for key in state if key not in {*names, *counters}
-    ]
-    for theirs in (name for name in names if name in state):
-        value, shape = state[theirs], declared[names[theirs]]
-        if not isinstance(value, Tensor):
-            faults.append(f"{theirs} is a {type(value).__name__} instead of a tensor")
-        elif tuple(value.shape) != shape:
-            faults.append(f"{theirs} is {list(value.shape)} instead of {list(shape)}")
-    if faults:
-        more = f" (and {len(faults) - _SHOWN} more)" if len(faults) > _SHOWN else ""
-        raise ModelFileError(
-            f"the state dict is not torchvision's {entry_name}: {'; '.join(faults[:_SHOWN])}{more}"
-        )
 
 
 def _flattened(made: Plan) -> Iterator[tuple[str, tuple[int, int, int]]]:

@@ -19,6 +19,7 @@ from convwise.evaluation.predict import predict_store
 from convwise.image import ImageFormat
 from convwise.model.allocator import keep_freed_memory
 from convwise.model.build import build
+from convwise.model.pretrained.start import Start
 from convwise.model.race import Heat, LayerRace
 from convwise.model.trained import TrainedModel
 from convwise.training.interrupt import StopOnInterrupt
@@ -29,6 +30,7 @@ from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.pruning import Pruning
 from convwise.training.recipe import Recipe
 from convwise.training.schedule import Progress
+from convwise.training.transfer import HeadTraining, fill, layer_rates, train_head, transfer_recipe
 
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
 OnStart = Callable[[Race, Recipe, tuple[Heat, ...]], None]
@@ -44,6 +46,7 @@ class Fitted:
         race: which precision was chosen, and why.
         ending: ``finished``, ``time limit`` or ``interrupted``.
         seconds: of training, validation between epochs included.
+        head: how the head was trained alone, where training began with a trained network.
     """
 
     model: TrainedModel
@@ -51,6 +54,7 @@ class Fitted:
     race: Race
     ending: Ending
     seconds: float
+    head: HeadTraining | None = None
 
 
 def fit_model(
@@ -67,6 +71,7 @@ def fit_model(
     watcher: Watcher,
     data_options: Mapping[str, Any] | None = None,
     fuse: bool = True,
+    start: Start | None = None,
     on_start: OnStart = lambda race, recipe, heats: None,
     on_epoch_end: Callable[[TrainingLoop, EpochRecord], None] = lambda loop, record: None,
 ) -> Fitted:
@@ -85,6 +90,7 @@ def fit_model(
         watcher: told about progress.
         data_options: with which the images were read and split; the model remembers them.
         fuse: compute neighbouring layers together, and by kernels where these win a race.
+        start: the weights to begin with; ``plan`` is that of its network with a new head.
         on_start: called before the first step with the result of the race, with the recipe in which
             every choice that was left open is made, and with how the layers' kernels did.
         on_epoch_end: called with the loop and the record of each epoch.
@@ -102,9 +108,13 @@ def fit_model(
     if len(train) < 2:
         raise DataError(f"{len(train)} training images are too few to learn from")
     keep_freed_memory()
+    if start is not None:
+        recipe = transfer_recipe(recipe, len(train))
     recipe = resolve_optimizer(recipe, plan)
     torch.manual_seed(seed % 2**63)  # torch takes no larger number
     network = build(plan, seed=seed, fuse=fuse)
+    if start is not None:
+        fill(network, start)
     model = TrainedModel(
         network, image_format, classes, name=name, seed=seed, data_options=data_options or {}
     )
@@ -125,9 +135,20 @@ def fit_model(
     ) as interrupt:
         progress = Progress(epochs, recipe.time_limit)
         progress.reserve(_expected_validation_seconds(result, len(validation)))
+        head = None
+        if start is not None:
+            head = train_head(
+                model,
+                train,
+                recipe=recipe,
+                seed=seed,
+                stop_requested=lambda: interrupt.requested,
+                watcher=watcher,
+            )
+            progress.preparation = progress.seconds
         loop = TrainingLoop(
             network=network,
-            optimizer=make_optimizer(network, plan, recipe),
+            optimizer=make_optimizer(network, plan, recipe, layer_rates(plan) if start else None),
             batches=batches,
             pruning=Pruning(len(train), recipe.prune_easy, seed),
             recipe=recipe,
@@ -141,7 +162,7 @@ def fit_model(
         ending = loop.run()
         seconds = progress.seconds
     network.eval()
-    return Fitted(model, tuple(loop.history), result, ending, seconds)
+    return Fitted(model, tuple(loop.history), result, ending, seconds, head)
 
 
 def training_batches(

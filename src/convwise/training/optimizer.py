@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -31,18 +31,27 @@ def resolve_optimizer(recipe: Recipe, plan: Plan) -> Recipe:
     return recipe.model_copy(update={"optimizer": optimizer})
 
 
-def make_optimizer(network: nn.Module, plan: Plan, recipe: Recipe) -> Optimizer:
+def make_optimizer(
+    network: nn.Module, plan: Plan, recipe: Recipe, rates: Mapping[str, float] | None = None
+) -> Optimizer:
     """Return the optimizer of a recipe that :func:`resolve_optimizer` has resolved.
 
     Only kernels decay. Decay pulls a kernel's scale down, which batch normalisation undoes and
     which raises the effective learning rate (van Laarhoven 2017); on gammas and biases it only
     distorts.
+
+    Args:
+        network: of the plan.
+        plan: tells which kernels normalisation follows.
+        recipe: with its optimizer chosen.
+        rates: layer → the share of the learning rate that its weights get; 1 where not given.
     """
     normalised = normalised_kernels(plan) if recipe.optimizer == "muon" else frozenset()
-    weights: dict[str, list[nn.Parameter]] = {"orthogonal": [], "decaying": [], "free": []}
+    weights: dict[tuple[str, float], list[nn.Parameter]] = {}
     for name, weight in network.named_parameters():
         kind = "orthogonal" if name in normalised else "decaying" if weight.ndim > 1 else "free"
-        weights[kind].append(weight)
+        scale = (rates or {}).get(name.partition(".")[0], 1.0)
+        weights.setdefault((kind, scale), []).append(weight)
     groups: list[dict[str, Any]] = [
         {
             "params": parameters,
@@ -50,9 +59,9 @@ def make_optimizer(network: nn.Module, plan: Plan, recipe: Recipe) -> Optimizer:
             "weight_decay": recipe.kernel_decay if kind == "decaying" else 0.0,
             "momentum": MUON_MOMENTUM if kind == "orthogonal" else recipe.momentum,
             "orthogonal": kind == "orthogonal",
+            "scale": scale,
         }
-        for kind, parameters in weights.items()
-        if parameters
+        for (kind, scale), parameters in weights.items()
     ]
     if recipe.optimizer == "adamw":
         return AdamW(groups, betas=(recipe.momentum, 0.98), fused=True)
@@ -63,9 +72,9 @@ def make_optimizer(network: nn.Module, plan: Plan, recipe: Recipe) -> Optimizer:
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """Give every group of weights the same learning rate."""
+    """Give every group of weights its share of the learning rate."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("scale", 1.0)
 
 
 def normalised_kernels(plan: Plan) -> frozenset[str]:

@@ -38,6 +38,7 @@ class Progress:
         step: steps taken.
         epochs_done: with the share of the present one.
         seconds_before: spent before this process took over.
+        preparation: seconds before the first step, which the schedule does not count.
     """
 
     epochs: int | None
@@ -46,6 +47,7 @@ class Progress:
     step: int = 0
     epochs_done: float = 0.0
     seconds_before: float = 0.0
+    preparation: float = 0.0
 
     def __post_init__(self) -> None:
         self._start = self.clock()
@@ -66,6 +68,6 @@ class Progress:
         by_epochs = self.epochs_done / self.epochs if self.epochs else 0.0
         by_time = 0.0
         if self.time_limit:
-            available = max(self.time_limit - self._reserve, 1e-9)
-            by_time = self.seconds / available
+            available = max(self.time_limit - self._reserve - self.preparation, 1e-9)
+            by_time = (self.seconds - self.preparation) / available
         return min(1.0, max(by_epochs, by_time))

@@ -20,6 +20,7 @@ from convwise.design.plan import Plan, plan
 from convwise.design.resolve import resolve_network
 from convwise.errors import OptionError
 from convwise.evaluation.split import evaluate_split
+from convwise.model.pretrained.start import Start, requested_start
 from convwise.model.race import Heat
 from convwise.training.checkpoint import save_checkpoint
 from convwise.training.facts import measured_format, request_facts, result_facts
@@ -35,9 +36,11 @@ DEFAULT_NETWORK = "fast"
 
 def train(
     data: str | Path | Dataset | Decoded,
-    network: str | Path | Network = DEFAULT_NETWORK,
+    network: str | Path | Network | None = None,
     recipe: Recipe | None = None,
     *,
+    start_from: str | Path | None = None,
+    weights: str | Path | None = None,
     out: str | Path | None = None,
     seed: int = 0,
     precision: PrecisionChoice = "auto",
@@ -54,8 +57,14 @@ def train(
 
     Args:
         data: a named data set, a folder of class folders, or a data set that was loaded before.
-        network: a name from the zoo, a notation text, the path of a file, or a Network.
-        recipe: how to train; the default suits small images.
+        network: a name from the zoo, a notation text, the path of a file, or a Network; ``fast``,
+            or that of ``start_from``, unless given.
+        recipe: how to train; the default suits small images, or transfer where there is a
+            ``start_from`` (:mod:`convwise.training.transfer`).
+        start_from: a trained network to begin with: a run folder, a model file,
+            ``efficientnet-lite0``, or another name of the zoo with ``weights``. Its image format
+            is kept, but for what ``image_size`` and ``resize`` ask for.
+        weights: a safetensors file with torchvision's names.
         out: the run's folder; ``runs/<data>-<network>-<number>`` unless given.
         seed: of the first weights, the order, the augmentation, and the splits of a data set that
             this call loads.
@@ -72,6 +81,8 @@ def train(
     Raises:
         DataError: the data cannot be read or learnt from.
         DesignError: the network does not fit the images.
+        MissingExtraError: the package of the weights is not installed.
+        ModelFileError: the weights cannot be read, or do not fit.
         OptionError: an option cannot be used, or ``out`` exists.
         StorageError: a file could not be written.
         TrainingError: the loss is no number.
@@ -80,14 +91,17 @@ def train(
     if out is not None:
         require_free(Path(out))
     use_threads(threads)
-    design = resolve_network(network)
+    start = requested_start(start_from, weights)
+    design = start.redesign(network) if start else resolve_network(network or DEFAULT_NETWORK)
     if isinstance(data, str | Path):
         data = load_data(data, seed=seed, **data_options)
+    if start is not None:
+        data = start.prepare(data, data_options)
     dataset = data.dataset if isinstance(data, Decoded) else data
     network_plan = plan(design, dataset.format, len(dataset.classes)).require()
     decoded = data if isinstance(data, Decoded) else _read(data, watcher, max_bad, cache)
     job = _Job(
-        name=_short_name(network),
+        name=start.name if start else _short_name(network or DEFAULT_NETWORK),
         plan=network_plan,
         decoded=decoded,
         recipe=recipe or Recipe(),
@@ -96,6 +110,7 @@ def train(
         command=command,
         watcher=watcher,
         fuse=fuse,
+        start=start,
     )
     if dry_run:
         with tempfile.TemporaryDirectory(prefix="convwise-dry-run-") as folder:
@@ -148,10 +163,13 @@ class _Job:
     command: str
     watcher: Watcher
     fuse: bool
+    start: Start | None
 
     def run(self, path: Path) -> Run:
         stores = self.decoded.stores
-        image_format = measured_format(self.decoded)
+        image_format = self.decoded.dataset.format
+        if self.start is None:
+            image_format = measured_format(self.decoded)
         folder = RunFolder.create(path)
         # Near duplicates take a minute in large data sets: `convwise audit` looks for them.
         folder.write_json("audit.json", audit(self.decoded, near=False).to_json())
@@ -172,6 +190,8 @@ class _Job:
                     heats=heats,
                 )
             )
+            if self.start is not None:
+                facts["start"] = self.start.facts()
             folder.write_json("run.json", facts)
 
         def on_epoch_end(loop: TrainingLoop, record: EpochRecord) -> None:
@@ -198,6 +218,7 @@ class _Job:
             watcher=self.watcher,
             data_options=self.decoded.dataset.options,
             fuse=self.fuse,
+            start=self.start,
             on_start=on_start,
             on_epoch_end=on_epoch_end,
         )
@@ -206,6 +227,8 @@ class _Job:
         test = evaluate_split(fitted.model, stores["test"])
         validation = evaluate_split(fitted.model, stores["validation"], shift_images=0)
         facts |= {"status": fitted.ending, "result": result_facts(fitted, test, validation)}
+        if fitted.head is not None:
+            facts["start"] |= {"head": dataclasses.asdict(fitted.head)}
         folder.write_results(test, validation, fitted.model.classes)
         folder.write_json("run.json", facts)
         folder.seal()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,6 +21,7 @@ class BatchNorm(Raced):
     Attributes:
         momentum_limit: an upper bound of the momentum, which a training may lower in its first
             steps so that the moving statistics do not start from values that mean nothing.
+        keeps_statistics: normalise by the moving statistics in training too, and leave them.
         activation: applied to the result, or None.
     """
 
@@ -37,7 +40,12 @@ class BatchNorm(Raced):
         self.register_buffer("moving_variance", torch.ones(channels))
         self.momentum, self.epsilon = momentum, epsilon
         self.momentum_limit = 1.0
+        self.keeps_statistics = False
         self.activation: Activation | None = None
+
+    def train(self, mode: bool = True) -> Self:
+        """Choose between training and prediction, unless the statistics are kept."""
+        return super().train(mode and not self.keeps_statistics)
 
     def by_torch(self, x: Tensor) -> Tensor:
         """Same shape in and out; channels are dimension 1."""
