@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from convwise.design.plan import Plan, plan
     from convwise.errors import ConvwiseError
     from convwise.evaluation.evaluate import evaluate
+    from convwise.evaluation.features import features
     from convwise.image import ImageFormat
     from convwise.model.build import build
     from convwise.model.modelfile import load_model
@@ -33,6 +34,7 @@ _HOMES = {
     "Run": "convwise.training.run",
     "build": "convwise.model.build",
     "evaluate": "convwise.evaluation.evaluate",
+    "features": "convwise.evaluation.features",
     "load_data": "convwise.data",
     "load_model": "convwise.model.modelfile",
     "plan": "convwise.design.plan",
@@ -49,6 +51,7 @@ __all__ = [
     "Run",
     "build",
     "evaluate",
+    "features",
     "load_data",
     "load_model",
     "plan",

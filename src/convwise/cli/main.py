@@ -44,6 +44,7 @@ convwise train photos/
 convwise train fashion-mnist --time-limit 60s
 convwise train patients.csv --group patient
 convwise train fashion-mini --network lenet --epochs 10 --out runs/lenet
+convwise train photos/ --from efficientnet-lite0
 convwise train photos/ --config recipe.toml --dry-run
 """,
     ),
@@ -59,6 +60,13 @@ convwise evaluate model.safetensors photos/ --split all --json
         """
 convwise predict runs/fashion-mini-fast-1 shoe.png shirt.jpg
 convwise predict model.safetensors new-photos/ --json > labels.jsonl
+""",
+    ),
+    "features": (
+        "Write what a network makes of images, one row an image.",
+        """
+convwise features efficientnet-lite0 photos/ --out features.npz
+convwise features runs/photos-fast-1 photos/ --out features.parquet
 """,
     ),
     "doctor": (

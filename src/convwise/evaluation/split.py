@@ -16,6 +16,9 @@ from convwise.evaluation.shift import shift_robustness
 from convwise.model.trained import TrainedModel
 
 SHIFT_IMAGES = 1_000
+# The shift curve asks 33 times about each image: so many operations keep it to about a minute.
+SHIFT_FLOPS = 50_000_000_000
+FEWEST_SHIFT_IMAGES = 32
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,15 @@ def evaluate_split(
         model: the model to score.
         store: pixels in the model's format, labels in the order of the model's classes.
         shift_images: how many images, evenly spread, the shift curve is measured on; 0 for none.
+            They are fewer where the network takes long.
         on_progress: called with the number of images done and the number of all.
     """
     probabilities = predict_store(model, store, on_progress=on_progress)
     figures = score(store.labels, probabilities, model.classes)
     figures["shift"] = []
     if shift_images:
-        count = min(shift_images, len(store.labels))
+        affordable = SHIFT_FLOPS // max(model.network.plan.total_flops, 1)
+        count = min(shift_images, max(affordable, FEWEST_SHIFT_IMAGES), len(store.labels))
         chosen = np.linspace(0, len(store.labels) - 1, count).astype(np.int64)
         figures["shift"] = shift_robustness(model, store.take(chosen), store.labels[chosen])
         figures["shift_images"] = count

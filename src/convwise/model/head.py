@@ -1,4 +1,4 @@
-"""The head of a network: its last layer with weights, which turns features into classes."""
+"""The head of a network: its last dense layer, which turns features into classes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from convwise.design.block import Block
-from convwise.design.conv import Conv2D
 from convwise.design.dense import Dense
 from convwise.design.layer import Layer
 from convwise.design.network import Network
@@ -21,7 +20,7 @@ def with_new_head(network: Network) -> Network:
     """Return the network with as many outputs of its head as there will be classes.
 
     Raises:
-        DesignError: the network has no head outside of blocks.
+        DesignError: the network does not end in a dense layer.
 
     Example:
         >>> with_new_head(Network.from_text("flatten | dense 3 softmax")).to_text()
@@ -29,9 +28,7 @@ def with_new_head(network: Network) -> Network:
     """
     layers = list(network.layers)
     place = _head_place(layers)
-    layer = layers[place]
-    outputs = "filters" if isinstance(layer, Conv2D) else "units"
-    layers[place] = dataclasses.replace(layer, **{outputs: "classes"})  # type: ignore[type-var]
+    layers[place] = dataclasses.replace(layers[place], units="classes")  # type: ignore[type-var]
     return Network(tuple(layers))
 
 
@@ -39,19 +36,19 @@ def head_rows(plan: Plan) -> tuple[Row, ...]:
     """Return the rows of the head and of what follows it.
 
     Raises:
-        DesignError: the network has no head outside of blocks.
+        DesignError: the network does not end in a dense layer.
     """
     return plan.tree[_head_place([row.layer for row in plan.tree]) :]
 
 
 def _head_place(layers: Sequence[Layer]) -> int:
     for place in reversed(range(len(layers))):
-        if isinstance(layers[place], Dense | Conv2D):
+        if isinstance(layers[place], Dense):
             return place
         if isinstance(layers[place], Block):
             break
     raise DesignError(
-        "the network ends in a block, so it has no head to replace",
+        "the network does not end in a dense layer, so it has no head to replace",
         fixes=("let it end in dense classes",),
     )
 

@@ -25,7 +25,9 @@ from convwise.design import zoo
 from convwise.design.plan import plan
 from convwise.errors import MissingExtraError, ModelFileError
 from convwise.image import ImageFormat
+from convwise.model.build import ConvNet
 from convwise.model.renamed import Pair, renamed, tensor_names
+from convwise.model.trained import TrainedModel
 from convwise.model.weights import declared_weights
 
 NAME = "efficientnet-lite0"
@@ -68,6 +70,19 @@ def released_weights() -> dict[str, Tensor]:
     if hashlib.sha256(content).hexdigest() != SHA256:
         raise ModelFileError(f"{path} is not the released file, so it is not opened; {_AGAIN}")
     return from_released(state_dict(content, str(path)))
+
+
+def released_model() -> TrainedModel:
+    """Return the released network; its classes are ImageNet's by their number, ``0`` to ``999``.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+        ModelFileError: its file is missing, or is not the released one.
+    """
+    entry = zoo.entry(NAME)
+    network = ConvNet(plan(entry.network, entry.image, entry.classes))
+    network.load_state_dict(released_weights())
+    return TrainedModel(network.eval(), FORMAT, tuple(map(str, range(entry.classes))), NAME)
 
 
 def state_dict(content: bytes, where: str) -> dict[str, Tensor]:
