@@ -30,7 +30,14 @@ from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.pruning import Pruning
 from convwise.training.recipe import Recipe
 from convwise.training.schedule import Progress
-from convwise.training.transfer import HeadTraining, fill, layer_rates, train_head, transfer_recipe
+from convwise.training.transfer import (
+    HeadTraining,
+    fill,
+    layer_rates,
+    require_fit,
+    train_head,
+    transfer_recipe,
+)
 
 PrecisionChoice = Literal["auto", "fp32", "bf16"]
 OnStart = Callable[[Race, Recipe, tuple[Heat, ...]], None]
@@ -109,6 +116,7 @@ def fit_model(
         raise DataError(f"{len(train)} training images are too few to learn from")
     keep_freed_memory()
     if start is not None:
+        require_fit(start, plan, recipe)
         recipe = transfer_recipe(recipe, len(train))
     recipe = resolve_optimizer(recipe, plan)
     torch.manual_seed(seed % 2**63)  # torch takes no larger number

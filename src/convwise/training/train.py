@@ -30,6 +30,7 @@ from convwise.training.precision import Race
 from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.run import Run, RunFolder, choose_folder, require_free
+from convwise.training.transfer import require_fit
 
 DEFAULT_NETWORK = "fast"
 
@@ -99,6 +100,8 @@ def train(
         data = start.prepare(data, data_options)
     dataset = data.dataset if isinstance(data, Decoded) else data
     network_plan = plan(design, dataset.format, len(dataset.classes)).require()
+    if start is not None:
+        require_fit(start, network_plan, recipe or Recipe())
     decoded = data if isinstance(data, Decoded) else _read(data, watcher, max_bad, cache)
     job = _Job(
         name=start.name if start else _short_name(network or DEFAULT_NETWORK),

@@ -37,7 +37,7 @@ from convwise.model.head import FeatureReader, head_rows, run_head
 from convwise.model.modules import BatchNorm
 from convwise.model.pretrained.start import Start
 from convwise.model.trained import TrainedModel
-from convwise.model.weights import check_weights
+from convwise.model.weights import check_weights, declared_weights
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.schedule import one_cycle
@@ -94,29 +94,40 @@ def transfer_recipe(recipe: Recipe, images: int) -> Recipe:
     return recipe.model_copy(update=chosen)
 
 
+def require_fit(start: Start, plan: Plan, recipe: Recipe) -> None:
+    """Check, before anything is written, that the weights can be used.
+
+    Args:
+        start: the weights.
+        plan: of ``start``'s network with a new head.
+        recipe: as it was asked for.
+
+    Raises:
+        ModelFileError: a tensor has another shape than the network's, because the images have
+            another size.
+        OptionError: the recipe asks for Muon.
+    """
+    transfer_recipe(recipe, 1)
+    found = {name: tuple(value.shape) for name, value in _kept(start, plan).items()}
+    check_weights(plan, declared_weights(plan) | found)
+
+
 def fill(network: ConvNet, start: Start) -> None:
     """Give a network all weights but the head's, and let it keep its statistics.
 
     Args:
         network: of ``start``'s network with a new head.
-        start: the weights.
-
-    Raises:
-        ModelFileError: a tensor has another shape than the network's, because the images have
-            another size.
+        start: weights that fit, see :func:`require_fit`.
     """
-    new = {row.name for row in head_rows(network.plan)}
-    kept = {
-        name: value for name, value in start.weights.items() if name.partition(".")[0] not in new
-    }
-    own = network.state_dict()
-    found = {name: tuple(value.shape) for name, value in kept.items()}
-    found |= {
-        name: tuple(value.shape) for name, value in own.items() if name.partition(".")[0] in new
-    }
-    check_weights(network.plan, found)
-    network.load_state_dict(own | kept)
+    network.load_state_dict(network.state_dict() | _kept(start, network.plan))
     keep_statistics(network)
+
+
+def _kept(start: Start, plan: Plan) -> dict[str, Tensor]:
+    head = {row.name for row in head_rows(plan)}
+    return {
+        name: value for name, value in start.weights.items() if name.partition(".")[0] not in head
+    }
 
 
 def keep_statistics(network: torch.nn.Module) -> None:

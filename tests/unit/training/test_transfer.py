@@ -26,6 +26,7 @@ from convwise.training.transfer import (
     DECAY,
     fill,
     layer_rates,
+    require_fit,
     train_head,
     transfer_recipe,
 )
@@ -78,9 +79,9 @@ def test_a_tensor_that_images_of_another_size_do_not_fit_is_named(start: Start) 
     text = "conv 2 3 same | flatten | dense 5 relu | dense classes"
     old = build(plan(text, "8x8x1", 2))
     flat = Start("flat", old.plan.network, FORMAT, weights_of(old), "flat", "f", "0")
-    network = build(plan(flat.redesign(), "6x6x1", 2))
+    small = plan(flat.redesign(), "6x6x1", 2)
     with pytest.raises(ModelFileError, match=r"dense1\.kernel is \[5, 128\] instead of \[5, 72\]"):
-        fill(network, flat)
+        require_fit(flat, small, Recipe())
 
 
 def test_statistics_are_kept_in_training(start: Start) -> None:
