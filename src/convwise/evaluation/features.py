@@ -50,7 +50,7 @@ class LabelledFeatures:
 def features(
     model: TrainedModel | str | Path, images: NDArray[np.uint8] | PixelStore
 ) -> NDArray[np.float32]:
-    """Return the input of a model's head for each image, maps averaged over their places.
+    """Return the input of a model's head, its last dense layer, for each image.
 
     Args:
         model: a trained model; or a model file, a run folder, or ``efficientnet-lite0``.
@@ -83,10 +83,7 @@ def features(
             for start in range(0, len(images), BATCH_SIZE):
                 block = slice(start, start + BATCH_SIZE)
                 pixels = images.take(block) if isinstance(images, PixelStore) else images[block]
-                found = read(to_input(pixels, model.image_format))
-                pooled = found.mean(dim=(2, 3)) if found.ndim == 4 else found
-                # A copy: what a network returns may be memory that it goes on to use.
-                parts.append(pooled.float().numpy().copy())
+                parts.append(read(to_input(pixels, model.image_format)).numpy())
     finally:
         model.network.train(was_training)
     return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)

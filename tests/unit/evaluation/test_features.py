@@ -139,10 +139,3 @@ def test_missing_pyarrow_is_told_with_its_pip_line(
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"pip install 'convwise\[hub\]'"):
         require_writable(tmp_path / "features.parquet")
-
-
-def test_a_map_that_enters_the_head_is_averaged() -> None:
-    # A dense layer works on each place of a map, so its input may be one.
-    text = "conv 5 3 relu | dense classes | global_avgpool"
-    model = TrainedModel(build(plan(text, FORMAT, 2)), FORMAT, ("cat", "dog"))
-    assert features(model, pictures(3)).shape == (3, 5)
