@@ -58,6 +58,13 @@ def test_a_model_of_ones_own_brings_network_format_and_weights(model_file: Path)
     assert start.redesign() == Network.from_text(TEXT.replace("dense 3", "dense classes"))
 
 
+def test_a_name_that_would_leave_the_runs_folder_is_tamed(tmp_path: Path) -> None:
+    made = build(plan(TEXT, FORMAT, 3))
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(model_bytes(TrainedModel(made, FORMAT, tuple("abc"), "../../a b/c\0")))
+    assert load_start(path).name == "a-b-c"
+
+
 def test_torchvisions_weights_are_renamed_and_come_with_their_format(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     path.write_bytes(save(mobilenet()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,7 +219,8 @@ def _of_model(source: str) -> Start:
     model = load_model(path)
     file = path / FILE_NAME if path.is_dir() else path
     return Start(
-        model.name,
+        # The name becomes part of a folder's; a file may hold any text.
+        re.sub(r"[^\w.-]+", "-", model.name)[:60].strip(".-") or "network",
         model.network.plan.network,
         model.image_format,
         weights_of(model.network),
