@@ -24,7 +24,7 @@ def with_new_head(network: Network) -> Network:
 
     Example:
         >>> with_new_head(Network.from_text("flatten | dense 3 softmax")).to_text()
-        'flatten\\ndense classes softmax\\n'
+        'flatten\\ndense classes softmax'
     """
     layers = list(network.layers)
     place = _head_place(layers)
