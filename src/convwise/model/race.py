@@ -158,18 +158,18 @@ Outcome = tuple[float, float, Winner, str]
 
 def _outcome(module: Raced, shape: tuple[int, ...], number: torch.dtype) -> Outcome:
     """Return milliseconds by torch and by the kernel, the winner, and why it won."""
-    x = _numbers(shape, number, seed=0)
-    if not module.kernel_fits(x):
+    inputs = [_numbers(shape, number, seed=seed) for seed in range(module.inputs)]
+    if not module.kernel_fits(*inputs):
         return 0.0, 0.0, "torch", "no kernel for this layer"
     try:
-        slope = _numbers(module.by_kernel(x).shape, number, seed=1)
-        ours, theirs = (_values(way, x, slope) for way in (module.by_kernel, module.by_torch))
+        slope = _numbers(module.by_kernel(*inputs).shape, number, seed=module.inputs)
+        ours, theirs = (_values(way, inputs, slope) for way in (module.by_kernel, module.by_torch))
     except Exception as error:  # a kernel that cannot be compiled here must not end a training
         return 0.0, 0.0, "torch", f"the kernel failed ({type(error).__name__}: {error})"
     worst = max(_difference(a, b) for a, b in zip(ours, theirs, strict=True))
     if not worst <= TOLERANCES[number]:
         return 0.0, 0.0, "torch", f"the kernel's results differ by {worst:.2g}"
-    by_torch, by_kernel = _milliseconds(module, x, slope)
+    by_torch, by_kernel = _milliseconds(module, inputs, slope)
     if by_kernel < MARGIN * by_torch:
         return by_torch, by_kernel, "kernel", f"{by_torch / by_kernel:.1f} times as fast"
     return by_torch, by_kernel, "torch", "the kernel is no faster"
@@ -181,13 +181,11 @@ def _numbers(shape: tuple[int, ...], number: torch.dtype, *, seed: int) -> Tenso
     return drawn.contiguous(memory_format=torch.channels_last) if len(shape) == 4 else drawn
 
 
-def _values(way: Callable[[Tensor], Tensor], x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a layer's result, and the gradient of its input for the gradient of the result."""
-    x = x.detach().requires_grad_()
-    y = way(x)
-    y.backward(slope)  # type: ignore[no-untyped-call]
-    assert x.grad is not None
-    return y.detach(), x.grad
+def _values(way: Callable[..., Tensor], inputs: list[Tensor], slope: Tensor) -> list[Tensor]:
+    """Return a layer's result, and its inputs' gradients for the gradient of the result."""
+    leaves = [each.detach().requires_grad_() for each in inputs]
+    y = way(*leaves)
+    return [y.detach(), *torch.autograd.grad(y, leaves, slope)]
 
 
 def _difference(ours: Tensor, theirs: Tensor) -> float:
@@ -195,14 +193,14 @@ def _difference(ours: Tensor, theirs: Tensor) -> float:
     return float((ours.float() - theirs.float()).abs().max()) / scale
 
 
-def _milliseconds(module: Raced, x: Tensor, slope: Tensor) -> tuple[float, float]:
+def _milliseconds(module: Raced, inputs: list[Tensor], slope: Tensor) -> tuple[float, float]:
     """Return the quickest rounds of torch and of the kernel; they take turns and share noise."""
     best = [float("inf")] * 2
     begun = time.perf_counter()
     for _ in range(PAIRS):
         for place, way in enumerate((module.by_torch, module.by_kernel)):
             start = time.perf_counter()
-            _values(way, x, slope)
+            _values(way, inputs, slope)
             best[place] = min(best[place], 1e3 * (time.perf_counter() - start))
         if time.perf_counter() - begun > SECONDS:
             break

@@ -44,7 +44,7 @@ def let_win(monkeypatch: pytest.MonkeyPatch, winner: str) -> list[Raced]:
     """Let one way always be quicker; return the layers that were timed."""
     timed: list[Raced] = []
 
-    def milliseconds(module: Raced, x: Tensor, slope: Tensor) -> tuple[float, float]:
+    def milliseconds(module: Raced, inputs: list[Tensor], slope: Tensor) -> tuple[float, float]:
         timed.append(module)
         return (2.0, 1.0) if winner == "kernel" else (1.0, 2.0)
 
