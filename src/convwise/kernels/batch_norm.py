@@ -25,8 +25,9 @@ from torch.autograd.function import once_differentiable
 
 from convwise.kernels.moments import moments, together
 from convwise.kernels.number import as_float, as_stored
-from convwise.kernels.parallel import Kernel, array, share, thread_number
+from convwise.kernels.parallel import Kernel, array, flat, share, thread_number, whole_number
 from convwise.kernels.wide_rows import (
+    clear,
     computed_in,
     ends,
     float64_rows,
@@ -38,101 +39,100 @@ from convwise.kernels.wide_rows import (
 
 
 @Kernel
-def _normalised(number: Any, relu: bool) -> Any:
+def _normalised(number: Any) -> Any:
     computed = computed_in(number)
 
     def run(task: Any) -> None:
-        x, y = array(task, 0, number)[0, 0, 0], array(task, 1, number)[0, 0, 0]
+        x, y = flat(task, 0, number), flat(task, 1, number)
         found, weights = array(task, 2, computed)[0], array(task, 3, computed)[0, 0]
-        known, epsilon = array(task, 4, computed)[0, 0], array(task, 5, types.float64)[0, 0, 0, 0]
+        known, epsilon = array(task, 4, computed)[0, 0], flat(task, 5, types.float64)[0]
         sums = array(task, 6, types.float64)[0, thread_number()]
-        mean, scale, beta = array(task, 7, computed)[0, thread_number()]
+        mine = array(task, 7, computed)[0, thread_number()]
+        mean, scale, beta = mine[0], mine[1], mine[2]
+        relu = whole_number(task, 8) != 0
         width, channels = len(mean), known.shape[1]
         together(found, len(x), width, sums)
-        # The first parts of the wide rows serve as rows of the channels.
         for c in range(channels):
             inverse = 1.0 / math.sqrt(sums[1, c] + epsilon)
             mean[c], scale[c], beta[c] = sums[0, c], inverse * weights[0, c], weights[1, c]
             if thread_number() == 0:
                 known[0, c], known[1, c], known[2, c] = mean[c], scale[c], beta[c]
                 known[3, c], known[4, c] = inverse, sums[1, c]
-        for wide in (mean, scale, beta):
-            widen(wide[:channels], wide)
+        widen(mine, channels)
         first, last = share((len(x) + width - 1) // width)
         for start in range(first * width, last * width, width):
             end = min(start + width, len(x))
             values, out = x[start:end], y[start:end]
             for c in range(len(values)):
                 value = (as_float(values[c]) - mean[c]) * scale[c] + beta[c]
-                if relu:
-                    value = computed(0) if value <= 0 else value
+                value = computed(0) if (value <= 0) & relu else value
                 out[c] = as_stored(value, values[c])
 
     return run
 
 
 @Kernel
-def _gradient_sums(number: Any, relu: bool) -> Any:
+def _gradient_sums(number: Any) -> Any:
     computed = computed_in(number)
 
     def run(task: Any) -> None:
-        x, g = array(task, 0, number)[0, 0, 0], array(task, 1, number)[0, 0, 0]
+        x, g = flat(task, 0, number), flat(task, 1, number)
         found, known = array(task, 2, computed)[0], array(task, 3, computed)[0, 0]
-        mean, scale, beta, total, product = array(task, 4, computed)[0, thread_number()]
-        widen(known[0], mean)
-        widen(known[1], scale)
-        widen(known[2], beta)
-        width = len(mean)
+        mine = array(task, 4, computed)[0, thread_number()]
+        mean, scale, beta, total, product = mine[0], mine[1], mine[2], mine[3], mine[4]
+        relu = whole_number(task, 5) != 0
+        width, channels = len(mean), known.shape[1]
+        for row in range(3):
+            for c in range(channels):
+                mine[row, c] = known[row, c]
+        widen(mine[:3], channels)
         first, last = share(len(found))
         for piece in range(first, last):
             begin, end = ends(piece, len(found), len(x), width)
-            total[:] = 0
-            product[:] = 0
+            clear(mine[3:])
             for start in range(begin, end, width):
                 stop = min(start + width, end)
                 values, gradients = x[start:stop], g[start:stop]
                 for c in range(len(values)):
                     away = as_float(values[c]) - mean[c]
                     gradient = as_float(gradients[c])
-                    if relu:
-                        gradient = computed(0) if away * scale[c] + beta[c] <= 0 else gradient
+                    dead = (away * scale[c] + beta[c] <= 0) & relu
+                    gradient = computed(0) if dead else gradient
                     total[c] += gradient
                     product[c] += gradient * away
-            narrow(total, found[piece, 0])
-            narrow(product, found[piece, 1])
+            narrow(mine[3:], found[piece])
 
     return run
 
 
 @Kernel
-def _input_gradient(number: Any, relu: bool) -> Any:
+def _input_gradient(number: Any) -> Any:
     computed = computed_in(number)
 
     def run(task: Any) -> None:
-        x, g = array(task, 0, number)[0, 0, 0], array(task, 1, number)[0, 0, 0]
-        dx, found = array(task, 2, number)[0, 0, 0], array(task, 3, computed)[0]
+        x, g = flat(task, 0, number), flat(task, 1, number)
+        dx, found = flat(task, 2, number), array(task, 3, computed)[0]
         known, slopes = array(task, 4, computed)[0, 0], array(task, 5, computed)[0, 0]
-        total, product = array(task, 6, types.float64)[0, thread_number()]
-        mean, scale, beta, slope, constant = array(task, 7, computed)[0, thread_number()]
+        sums = array(task, 6, types.float64)[0, thread_number()]
+        mine = array(task, 7, computed)[0, thread_number()]
+        total, product = sums[0], sums[1]
+        mean, scale, beta, slope, constant = mine[0], mine[1], mine[2], mine[3], mine[4]
+        relu = whole_number(task, 8) != 0
         width, channels = len(mean), known.shape[1]
-        widen(known[0], mean)
-        widen(known[1], scale)
-        widen(known[2], beta)
-        total[:] = 0
-        product[:] = 0
+        clear(sums)
         for piece in range(len(found)):
             for c in range(channels):
                 total[c] += found[piece, 0, c]
                 product[c] += found[piece, 1, c]
         rows = len(x) // channels
         for c in range(channels):
+            mean[c], scale[c], beta[c] = known[0, c], known[1, c], known[2, c]
             factor = float(known[1, c]) / rows
             slope[c] = -factor * known[3, c] * known[3, c] * product[c]
             constant[c] = -factor * total[c]
             if thread_number() == 0:
                 slopes[0, c], slopes[1, c] = product[c] * known[3, c], total[c]
-        widen(slope[:channels], slope)
-        widen(constant[:channels], constant)
+        widen(mine, channels)
         first, last = share((len(x) + width - 1) // width)
         for start in range(first * width, last * width, width):
             end = min(start + width, len(x))
@@ -140,8 +140,8 @@ def _input_gradient(number: Any, relu: bool) -> Any:
             for c in range(len(values)):
                 away = as_float(values[c]) - mean[c]
                 gradient = as_float(gradients[c])
-                if relu:
-                    gradient = computed(0) if away * scale[c] + beta[c] <= 0 else gradient
+                dead = (away * scale[c] + beta[c] <= 0) & relu
+                gradient = computed(0) if dead else gradient
                 value = gradient * scale[c] + away * slope[c] + constant[c]
                 out[c] = as_stored(value, values[c])
 
@@ -167,7 +167,7 @@ class _BatchNorm(torch.autograd.Function):
             torch.tensor([epsilon], dtype=torch.float64),
             float64_rows(channels),
             wide_rows(3, gamma),
-            relu=relu,
+            int(relu),
         )
         ctx.save_for_backward(last, known)
         ctx.relu = relu
@@ -181,7 +181,7 @@ class _BatchNorm(torch.autograd.Function):
         last, known = ctx.saved_tensors
         flat, gradient = last.view(-1), g.permute(0, 2, 3, 1).contiguous().view(-1)
         found, slopes = pieces_of(2, flat, known[0]), torch.empty_like(known[:2])
-        _gradient_sums(flat, gradient, found, known, wide_rows(5, known[0]), relu=ctx.relu)
+        _gradient_sums(flat, gradient, found, known, wide_rows(5, known[0]), int(ctx.relu))
         dx = torch.empty_like(last)
         _input_gradient(
             flat,
@@ -192,7 +192,7 @@ class _BatchNorm(torch.autograd.Function):
             slopes,
             float64_rows(len(known[0])),
             wide_rows(5, known[0]),
-            relu=ctx.relu,
+            int(ctx.relu),
         )
         return dx.permute(0, 3, 1, 2), slopes[0], slopes[1], None, None
 

@@ -1,8 +1,8 @@
 """Mean and variance of each channel.
 
-Each piece is gone through twice, the second time from the cache. At first its mean is summed up, as
-the distance from its first row; then differences and squares are taken about that mean, so that a
-channel that lies far from zero loses no digits, nor one whose first row lies far from the others.
+Each piece is gone through twice, the second time from the cache: differences and their squares are
+summed up about its first row, which gives its mean, and then about that mean. So a channel that
+lies far from zero loses no digits, nor one whose first row lies far from the others.
 
 Bytes moved in float32 per value: 4 read, and 4 once more where a piece is larger than the cache.
 
@@ -17,8 +17,8 @@ from typing import Any
 import numba
 
 from convwise.kernels.number import as_float
-from convwise.kernels.parallel import Kernel, array, share, thread_number
-from convwise.kernels.wide_rows import computed_in, ends, narrow, widen
+from convwise.kernels.parallel import Kernel, array, flat, share, thread_number
+from convwise.kernels.wide_rows import clear, computed_in, ends, narrow, widen
 
 
 @Kernel
@@ -27,37 +27,32 @@ def moments(number: Any) -> Any:
     computed = computed_in(number)
 
     def run(task: Any) -> None:
-        x, found = array(task, 0, number)[0, 0, 0], array(task, 1, computed)[0]
-        total, squares, centre = array(task, 2, computed)[0, thread_number()]
-        width = len(total)
+        x, found = flat(task, 0, number), array(task, 1, computed)[0]
+        mine = array(task, 2, computed)[0, thread_number()]
+        centre, total, squares = mine[0], mine[1], mine[2]
+        width, channels = len(centre), found.shape[2]
         first, last = share(len(found))
         for piece in range(first, last):
             begin, end = ends(piece, len(found), len(x), width)
-            mean = found[piece, 0]
-            for c in range(len(mean)):
+            mean, sums = found[piece, 0], found[piece, 1:]
+            rows = computed((end - begin) // channels)
+            for c in range(channels):
                 mean[c] = as_float(x[begin + c])
-            widen(mean, centre)
-            total[:] = 0
-            for start in range(begin, end, width):
-                values = x[start : min(start + width, end)]
-                for c in range(len(values)):
-                    total[c] += as_float(values[c]) - centre[c]
-            rest = found[piece, 1]
-            narrow(total, rest)
-            rows = (end - begin) // len(mean)
-            for c in range(len(mean)):
-                mean[c] += rest[c] / computed(rows)
-            widen(mean, centre)
-            total[:] = 0
-            squares[:] = 0
-            for start in range(begin, end, width):
-                values = x[start : min(start + width, end)]
-                for c in range(len(values)):
-                    away = as_float(values[c]) - centre[c]
-                    total[c] += away
-                    squares[c] += away * away
-            narrow(total, rest)
-            narrow(squares, found[piece, 2])
+            for turn in range(2):
+                for c in range(channels):
+                    centre[c] = mean[c]
+                widen(mine[:1], channels)
+                clear(mine[1:])
+                for start in range(begin, end, width):
+                    values = x[start : min(start + width, end)]
+                    for c in range(len(values)):
+                        away = as_float(values[c]) - centre[c]
+                        total[c] += away
+                        squares[c] += away * away
+                narrow(mine[1:], sums)
+                if turn == 0:
+                    for c in range(channels):
+                        mean[c] += sums[0, c] / rows
 
     return run
 
@@ -65,10 +60,9 @@ def moments(number: Any) -> Any:
 @numba.njit
 def together(found: Any, values: int, width: int, sums: Any) -> None:
     """Put the pieces' moments together: the means and the variances of all rows, in float64."""
-    mean, variance = sums
+    clear(sums)
+    mean, variance = sums[0], sums[1]
     channels = len(mean)
-    mean[:] = 0
-    variance[:] = 0
     before = 0.0
     for piece in range(len(found)):
         begin, end = ends(piece, len(found), values, width)

@@ -191,6 +191,14 @@ def array(task: Any, place: int, element: Any) -> Any:
     return numba.carray(_pointer(task[start], element), shape)
 
 
+@numba.njit
+def flat(task: Any, place: int, element: Any) -> Any:
+    """Return all numbers of an argument of the task, one after the other."""
+    start = place * _SLOTS
+    count = task[start + 1] * task[start + 2] * task[start + 3] * task[start + 4]
+    return numba.carray(_pointer(task[start], element), (count,))
+
+
 @intrinsic
 def prefetch(context: Any, values: Any, place: Any) -> Any:
     """Ask for the cache line of ``values`` at a flat place, which may lie behind the end.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import torch
 import torch.nn.functional as F
 from numba import types
@@ -21,7 +22,19 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from convwise.kernels.number import as_float, as_stored
-from convwise.kernels.parallel import Kernel, array, share
+from convwise.kernels.parallel import Kernel, flat, share
+
+
+@numba.njit
+def _mine(task: Any, place: int, number: Any) -> Any:
+    """Return this thread's part of an argument.
+
+    A loop over it begins at 0. Numba then knows that no index counts from the end, and the loop
+    becomes vector instructions.
+    """
+    values = flat(task, place, number)
+    first, last = share(len(values))
+    return values[first:last]
 
 
 @Kernel
@@ -29,10 +42,9 @@ def _forward(number: Any) -> Any:
     computed = types.float64 if number == types.float64 else types.float32
 
     def run(task: Any) -> None:
-        a, b = array(task, 0, number)[0, 0, 0], array(task, 1, number)[0, 0, 0]
-        y = array(task, 2, number)[0, 0, 0]
-        first, last = share(len(y))
-        for place in range(first, last):
+        a, b = _mine(task, 0, number), _mine(task, 1, number)
+        y = _mine(task, 2, number)
+        for place in range(len(y)):
             total = as_float(a[place]) + as_float(b[place])
             total = computed(0) if total <= 0 else total
             y[place] = as_stored(total, a[place])
@@ -43,10 +55,9 @@ def _forward(number: Any) -> Any:
 @Kernel
 def _backward(number: Any) -> Any:
     def run(task: Any) -> None:
-        y, g = array(task, 0, number)[0, 0, 0], array(task, 1, number)[0, 0, 0]
-        dx = array(task, 2, number)[0, 0, 0]
-        first, last = share(len(y))
-        for place in range(first, last):
+        y, g = _mine(task, 0, number), _mine(task, 1, number)
+        dx = _mine(task, 2, number)
+        for place in range(len(y)):
             # The result is never -0; NaN lets its gradient through, as in torch.
             gradient = g[place]
             dx[place] = number(0) if y[place] == 0 else gradient

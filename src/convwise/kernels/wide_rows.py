@@ -36,20 +36,37 @@ def ends(piece: int, pieces: int, values: int, width: int) -> tuple[int, int]:
     return piece * rows // pieces * width, min((piece + 1) * rows // pieces * width, values)
 
 
-@numba.njit
-def widen(channel: Any, wide: Any) -> None:
-    """Write what is known for each channel as often as a row is wide."""
-    for start in range(0, len(wide), len(channel)):
-        wide[start : start + len(channel)] = channel
+# Below are loops and no slices, and what is done to several rows is one loop over them: Numba takes
+# several times as long to compile ``row[:] = 0``, or a function that is called once for each row.
 
 
 @numba.njit
-def narrow(wide: Any, channel: Any) -> None:
-    """Add up the parts of a wide row, each of which has all channels."""
-    channel[:] = wide[: len(channel)]
-    for start in range(len(channel), len(wide), len(channel)):
-        for c in range(len(channel)):
-            channel[c] += wide[start + c]
+def clear(rows: Any) -> None:
+    """Set rows to zero."""
+    for row in range(len(rows)):
+        for c in range(rows.shape[1]):
+            rows[row, c] = 0
+
+
+@numba.njit
+def widen(rows: Any, channels: int) -> None:
+    """Repeat what stands at the beginning of each row, for each channel, to the row's end."""
+    for row in range(len(rows)):
+        for start in range(channels, rows.shape[1], channels):
+            for c in range(channels):
+                rows[row, start + c] = rows[row, c]
+
+
+@numba.njit
+def narrow(wide: Any, rows: Any) -> None:
+    """Add up the parts of wide rows, each of which has all channels."""
+    channels = rows.shape[1]
+    for row in range(len(rows)):
+        for c in range(channels):
+            rows[row, c] = wide[row, c]
+        for start in range(channels, wide.shape[1], channels):
+            for c in range(channels):
+                rows[row, c] += wide[row, start + c]
 
 
 def pieces_of(rows: int, flat: Tensor, channel: Tensor) -> Tensor:

@@ -75,6 +75,10 @@ class LayerRace:
         images: one real batch, float32 (batch, channels, height, width).
         notes: the file in which outcomes are kept; None for the user's cache.
 
+    Attributes:
+        heats: those that were run.
+        seconds_of_compiling: which the runs took besides, for kernels that were not kept yet.
+
     Example:
         >>> from convwise.design.plan import plan
         >>> from convwise.model.build import build
@@ -95,10 +99,14 @@ class LayerRace:
         self.groups = self._alike(images)
         self._notes = _Notes(notes or _notes_file())
         self.heats: list[Heat] = []
+        self.seconds_of_compiling = 0.0
         self._winners: dict[str, set[torch.dtype]] = {name: set() for name in self._modules}
 
     def run(self, network: nn.Module, number: torch.dtype) -> None:
         """Race every layer for one type of number, and let ``network`` use the winners."""
+        from convwise.kernels.parallel import seconds_of_compiling
+
+        before = seconds_of_compiling()
         for name, module in self._modules.items():
             if not module.raced:
                 self._winners[name].add(number)
@@ -108,6 +116,7 @@ class LayerRace:
             if heat.winner == "kernel":
                 for name in names:
                     self._winners[name].add(number)
+        self.seconds_of_compiling += seconds_of_compiling() - before
         self._notes.save()
         self.apply(network)
 

@@ -187,6 +187,9 @@ def _race(
     if layers is None:
         return result, ()
     layers.apply(model.network)
+    if layers.seconds_of_compiling:
+        seconds = layers.seconds_of_compiling
+        watcher.message(f"compiled kernels for this processor, once: {seconds:.1f} s")
     return result, tuple(layers.heats)
 
 
