@@ -177,7 +177,7 @@ def test_a_first_row_far_from_the_others_costs_no_digits(
     right = Normal(x, gamma, beta, x)
     with threads(number_of_threads):
         _, mean, variance = batch_norm(x, gamma, beta, EPSILON)
-    # Its square stands in one float32 with those of all others, and each that is added rounds the sum.
+    # Its square is added to those of all others, and each addition rounds the sum.
     within = 32 * torch.finfo(computed).eps * right.condition
     assert_within(mean, right.mean, within * (np.sqrt(right.variance) + abs(right.mean)))
     assert_within(variance, right.variance, within * right.variance)
