@@ -166,19 +166,22 @@ class Batches:
         positions = np.arange(len(self.store), dtype=np.int64)
         return np.argsort(draws("shuffle", self.seed, epoch, counters=positions), kind="stable")
 
-    def epoch(self, number: int, kept: NDArray[np.bool_] | None = None) -> Iterator[Batch]:
+    def epoch(
+        self, number: int, kept: NDArray[np.bool_] | None = None, *, done: int = 0
+    ) -> Iterator[Batch]:
         """Yield the batches of one epoch.
 
         Args:
             number: of the epoch.
             kept: whether each picture takes part, (n,); None stands for all of them.
+            done: leave out so many batches, which were trained on before.
         """
         order = self.order(number)
         if kept is not None:
             order = order[kept[order]]
-        for start in range(0, self.steps(len(order)) * self.batch_size, self.batch_size):
-            chosen = order[start : start + self.batch_size]
-            yield self._batch(chosen, number)
+        for step in range(done, self.steps(len(order))):
+            start = step * self.batch_size
+            yield self._batch(order[start : start + self.batch_size], number)
 
     def pictures(self, chosen: NDArray[np.int64], epoch: int) -> Mixed:
         """Return the pictures at these positions as they are trained on in an epoch."""
