@@ -40,7 +40,7 @@ def resume(
     # torch takes seconds to import: --help and a wrong option answer without it.
     from convwise.report.of_run import report_run
     from convwise.training.resume import resume as resume_run
-    from convwise.training.run import CHECKSUMS, REPORT
+    from convwise.training.run import REPORT
 
     with training_view(news(), as_json=json) as view:
         ended = resume_run(
@@ -52,7 +52,7 @@ def resume(
             on_nan=on_nan,
             watcher=view,
             signals=SIGNALS,
-            complete=(CHECKSUMS, REPORT),
+            complete=(REPORT,),
         )
     report_run(ended)
     if json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -162,17 +162,18 @@ class Job:
 
     def one_batch(self) -> Job:
         """Return the job cut down to one batch of each split and one step."""
+        size = max(2, self.recipe.batch_size)
         return dataclasses.replace(
             self,
-            decoded=_spread(self.decoded, max(2, self.recipe.batch_size)),
+            decoded=spread(self.decoded, dict.fromkeys(self.decoded.stores, size)),
             recipe=self.recipe.model_copy(update={"epochs": 1, "time_limit": None}),
         )
 
 
-def _spread(decoded: Decoded, count: int) -> Decoded:
-    """Return so many images of each split, evenly spread over it."""
+def spread(decoded: Decoded, counts: Mapping[str, int]) -> Decoded:
+    """Return so many images of each split, or all it has, evenly spread over it."""
     chosen = {
-        split: np.linspace(0, len(store) - 1, min(count, len(store))).astype(np.int64)
+        split: np.linspace(0, len(store) - 1, min(counts[split], len(store))).astype(np.int64)
         for split, store in decoded.stores.items()
     }
     return dataclasses.replace(

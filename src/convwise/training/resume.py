@@ -35,7 +35,7 @@ def resume(
     on_nan: OnNan | None = None,
     watcher: Watcher | None = None,
     signals: tuple[int, ...] = (signal.SIGINT,),
-    complete: Sequence[str] = (CHECKSUMS,),
+    complete: Sequence[str] = (),
 ) -> Run:
     """Go on with a run that was interrupted or killed, from its last checkpoint to its end.
 
@@ -53,7 +53,8 @@ def resume(
         on_nan: what a loss that is no number leads to; as before unless given.
         watcher: told about progress.
         signals: as for ``train``.
-        complete: files that a finished run must have; without one, its results are written again.
+        complete: files that a finished run must have besides those of ``train``; where one is not
+            among its checksums, the results are written again.
 
     Raises:
         CheckpointError: there is no checkpoint, it is damaged, or the data has changed.
@@ -101,7 +102,9 @@ def _read_facts(path: Path) -> dict[str, Any]:
 def _require_unfinished(path: Path, facts: dict[str, Any], complete: Sequence[str]) -> None:
     if facts.get("status") not in ("finished", "time limit"):
         return
-    if all((path / name).exists() for name in complete):
+    sums = path / CHECKSUMS
+    sealed = sums.read_text(encoding="utf-8").split() if sums.exists() else None
+    if sealed is not None and all(name in sealed for name in complete):
         raise OptionError(
             f"{path} is finished; to train longer: convwise train"
             f" {shlex.quote(str(facts['data']['source']))} with more --epochs or --time-limit"
