@@ -15,6 +15,7 @@ has imported everything, and has computed nothing and started no thread.
 from __future__ import annotations
 
 import argparse
+import bisect
 import hashlib
 import json
 import multiprocessing
@@ -44,6 +45,7 @@ from convwise.training.checkpoint import FILE_NAME
 from convwise.training.job import spread
 from convwise.training.keeper import Saving
 from convwise.training.machine import machine_facts, package_versions
+from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.resume import resume
 from convwise.training.run import REPORT
@@ -70,12 +72,14 @@ class Blow:
     """When a process is killed.
 
     Args:
-        seconds: of its life, or None.
+        events: after so many steps, epochs and messages, or None.
+        seconds: and so long after the last of these.
         call: at which of the calls of its saves, counted from 1, or None.
         place: ``before`` the call, ``after`` it, or ``half``: half of the bytes are written.
     """
 
-    seconds: float | None = None
+    events: int | None = None
+    seconds: float = 0.0
     call: int | None = None
     place: str = "before"
 
@@ -85,23 +89,41 @@ def small_data() -> Decoded:
     return spread(load_data("fashion-mini").decode(), SMALL)
 
 
-def train_all(data: Decoded, folder: Path) -> None:
-    report_run(
-        train(
-            data,
-            NETWORK,
-            RECIPE,
-            out=folder,
-            seed=1,
-            precision="fp32",
-            threads=1,
-            saving=Saving(every=EVERY),
-        )
-    )
+class Telling(Watcher):
+    """Writes a byte for each event to whoever waits for one."""
+
+    def __init__(self, end: int) -> None:
+        self._end = end
+
+    def message(self, text: str) -> None:
+        os.write(self._end, b"m")
+
+    def started(self, epochs: int | None, steps_per_epoch: int, time_limit: float | None) -> None:
+        os.write(self._end, b"b")
+
+    def step(self, *values: float) -> None:
+        os.write(self._end, b"s")
+
+    def epoch(self, record: EpochRecord) -> None:
+        os.write(self._end, b"e")
 
 
-def resume_all(data: Decoded, folder: Path) -> None:
-    report_run(resume(folder, data, complete=(REPORT,)))
+Work = Callable[[Watcher], None]
+
+
+def training(data: Decoded, folder: Path) -> Work:
+    def work(watcher: Watcher) -> None:
+        options: Facts = {"precision": "fp32", "threads": 1, "saving": Saving(every=EVERY)}
+        report_run(train(data, NETWORK, RECIPE, out=folder, seed=1, watcher=watcher, **options))
+
+    return work
+
+
+def resuming(data: Decoded, folder: Path) -> Work:
+    def work(watcher: Watcher) -> None:
+        report_run(resume(folder, data, watcher=watcher, complete=(REPORT,)))
+
+    return work
 
 
 def weights_digest(folder: Path) -> str:
@@ -149,27 +171,39 @@ class Calls:
         return call
 
 
-def forked(work: Callable[[], None], blow: Blow, log: Path) -> int:
-    """Do the work in a process of its own, which meets the blow; return its exit status.
+def forked(work: Work, blow: Blow, log: Path) -> tuple[int, list[float]]:
+    """Do the work in a process of its own, which meets the blow.
 
-    The status is negative where a signal ended it, as ``subprocess`` tells it.
+    Returns:
+        Its exit status, negative where a signal ended it; and the seconds of its events.
     """
+    begun, moments = time.perf_counter(), list[float]()
+    reading, writing = os.pipe()
     process = os.fork()
     if process == 0:
-        _child(work, blow, log)
-    if blow.seconds is not None:
-        time.sleep(blow.seconds)
-        os.kill(process, signal.SIGKILL)
+        os.close(reading)
+        _child(work, Telling(writing), blow, log)
+    os.close(writing)
+    struck = False
+    while True:
+        if len(moments) == blow.events and not struck:
+            time.sleep(blow.seconds)
+            os.kill(process, signal.SIGKILL)
+            struck = True
+        if not os.read(reading, 1):
+            break
+        moments.append(time.perf_counter() - begun)
+    os.close(reading)
     _, status = os.waitpid(process, 0)
-    return os.waitstatus_to_exitcode(status)
+    return os.waitstatus_to_exitcode(status), moments
 
 
-def _child(work: Callable[[], None], blow: Blow, log: Path) -> None:
+def _child(work: Work, watcher: Watcher, blow: Blow, log: Path) -> None:
     code = 1
     try:
         calls = Calls(blow)
         calls.install()
-        work()
+        work(watcher)
         log.with_suffix(".calls").write_text(str(calls.count))
         code = 0
     except OptionError as error:
@@ -208,10 +242,12 @@ class Point:
     def measure(self) -> Facts:
         """Kill, resume, compare."""
         self.folder.mkdir(parents=True)
+        wanted = self._draws.choice((1, 1, 2, MOST_KILLS))
         try:
-            while len(self.facts["kills"]) < self._wanted():
-                self._strike()
-            code = forked(self._resume, Blow(), self._log)
+            alive = False
+            while not alive and len(self.facts["kills"]) < wanted:
+                alive = self._strike()
+            code = 0 if alive else forked(resuming(self.data, self._run), Blow(), self._log)[0]
             self.facts["ok"] = code == 0 and self._same()
             if code:
                 self.facts["error"] = self._log.read_text()
@@ -221,38 +257,33 @@ class Point:
             shutil.rmtree(self.folder)
         return self.facts
 
-    def _wanted(self) -> int:
-        return 1 + random.Random(f"{self.seed} {self.number} kills").choice(
-            (0, 0, 1, MOST_KILLS - 1)
-        )
-
-    def _strike(self) -> None:
-        """Train or resume until the blow falls."""
-        blow, begun = self._blow(), (self._run / "run.json").exists()
-        work = self._resume if begun else lambda: train_all(self.data, self._run)
-        code = forked(work, blow, self._log)
+    def _strike(self) -> bool:
+        """Train or resume until the blow falls; return whether the end came first."""
+        blow, begun = self._blow(), bool(self.facts["kills"])
+        work = (resuming if begun else training)(self.data, self._run)
+        code, _ = forked(work, blow, self._log)
         if code == -signal.SIGKILL:
-            if not (self._run / "checkpoint" / FILE_NAME).exists():
+            if (self._run / "checkpoint" / FILE_NAME).exists():
+                self.facts["kills"].append({"resumed": begun, **vars(blow)})
+            else:
                 # Nothing was learnt, so nothing was lost.
                 self.facts["anew"] += 1
                 shutil.rmtree(self._run, ignore_errors=True)
-                return
-            self.facts["kills"].append({"resumed": begun, **vars(blow)})
-            return
+            return False
         assert code == 0, self._log.read_text()
         self.facts["outlived"] += 1
-        # It was done before the blow fell; another one, from the start.
-        self.facts["kills"].clear()
-        shutil.rmtree(self._run)
-
-    def _resume(self) -> None:
-        resume_all(self.data, self._run)
+        if not begun:
+            shutil.rmtree(self._run)
+        return begun
 
     def _blow(self) -> Blow:
-        if self.number % 2 == 0:
-            return Blow(seconds=self._draws.uniform(0, self.alone["seconds"]))
-        place = self._draws.choice(("before", "after", "half"))
-        return Blow(call=self._draws.randint(1, self.alone["calls"]), place=place)
+        if self.number % 2:
+            place = self._draws.choice(("before", "after", "half"))
+            return Blow(call=self._draws.randint(1, self.alone["calls"]), place=place)
+        # At a time of the life of the one that was left alone, told in what it had done by then.
+        moment = self._draws.uniform(0, self.alone["seconds"])
+        events = bisect.bisect(self.alone["moments"], moment)
+        return Blow(events, moment - [0.0, *self.alone["moments"]][events])
 
     def _same(self) -> bool:
         if weights_digest(self._run) != self.alone["sha256"]:
@@ -280,7 +311,8 @@ def leave_alone(data: Decoded, folder: Path) -> Facts:
         run = folder / f"alone-{number}"
         begun = time.perf_counter()
         log = folder / "alone.txt"
-        if forked(lambda run=run: train_all(data, run), Blow(), log):
+        code, moments = forked(training(data, run), Blow(), log)
+        if code:
             raise SystemExit(log.read_text())
         seconds = time.perf_counter() - begun
     digests = {weights_digest(folder / f"alone-{number}") for number in range(2)}
@@ -288,6 +320,7 @@ def leave_alone(data: Decoded, folder: Path) -> Facts:
         raise SystemExit("two trainings that were left alone differ; nothing can be compared")
     return {
         "seconds": seconds,
+        "moments": moments,
         "calls": int(log.with_suffix(".calls").read_text()),
         "sha256": digests.pop(),
         "timeless": timeless(folder / "alone-1"),
