@@ -27,7 +27,7 @@ def test_a_killed_and_terminated_training_ends_with_the_bits_of_one_left_alone(
     with convwise.start(["resume", other, "--json"]) as process:
         first = json.loads(process.stdout.readline())
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 143, err
     assert first["epoch"] > 0
     assert f"go on with: convwise resume {other}" in err

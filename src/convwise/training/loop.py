@@ -150,14 +150,7 @@ class TrainingLoop:
         set_learning_rate(self.state.optimizer, epoch.learning_rate)
         self._warm_up_statistics()
         self._set_dropout_keys(batch)
-        loss, right, weight = self._update(batch, torch.from_numpy(weights))
-        epoch.loss, epoch.right, epoch.weight = (
-            epoch.loss + loss,
-            epoch.right + right,
-            epoch.weight + weight,
-        )
-        epoch.images += len(batch.labels)
-        epoch.steps += 1
+        epoch.add(len(batch.labels), *self._update(batch, torch.from_numpy(weights)))
         progress.step += 1
 
     def _warm_up_statistics(self) -> None:

@@ -66,10 +66,10 @@ def resume(
     with RunFolder(path) as folder:
         # Once more, now that nobody else writes.
         facts = _read_facts(path)
-        _require_unfinished(path, facts, complete)
-        folder.remove_leftovers()
-        checkpoint = load_checkpoint(folder.checkpoint)
         try:
+            _require_unfinished(path, facts, complete)
+            folder.remove_leftovers()
+            checkpoint = load_checkpoint(folder.checkpoint)
             use_threads(facts["threads"] if threads is None else threads)
             facts |= _what_decides_bits(path, facts, inexact)
             saving = Saving(**facts["saving"]).but(checkpoint_every, on_nan)

@@ -55,6 +55,15 @@ class EpochSoFar:
     weight: float = 0.0
     learning_rate: float = 0.0
 
+    def add(self, images: int, loss: float, right: float, weight: float) -> None:
+        """Count a step on so many images, with the sums over them."""
+        self.steps, self.images = self.steps + 1, self.images + images
+        self.loss, self.right, self.weight = (
+            self.loss + loss,
+            self.right + right,
+            self.weight + weight,
+        )
+
     @property
     def mean_loss(self) -> float:
         """Mean loss of an image."""

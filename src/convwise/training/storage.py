@@ -69,7 +69,7 @@ def remove_leftovers(folder: Path) -> None:
     Raises:
         StorageError: the folder cannot be written.
     """
-    for path in folder.iterdir():
+    for path in folder.glob(".*"):
         if _ASIDE.fullmatch(path.name):
             try:
                 path.unlink(missing_ok=True)
