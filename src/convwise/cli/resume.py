@@ -41,8 +41,12 @@ def resume(
     from convwise.report.of_run import report_run
     from convwise.training.resume import resume as resume_run
     from convwise.training.run import REPORT
+    from convwise.training.world import world_of_environment
 
-    with training_view(news(), as_json=json) as view:
+    with (
+        world_of_environment() as world,
+        training_view(news(), as_json=json, shown=world.leads) as view,
+    ):
         ended = resume_run(
             run,
             data,
@@ -52,6 +56,7 @@ def resume(
             on_nan=on_nan,
             watcher=view,
             signals=SIGNALS,
+            world=world,
             complete=(REPORT,),
         )
     report_run(ended)

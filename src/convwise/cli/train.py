@@ -102,8 +102,12 @@ def train(
     from convwise.report.of_run import report_run
     from convwise.training.keeper import Saving
     from convwise.training.train import train as train_classifier
+    from convwise.training.world import world_of_environment
 
-    with training_view(news(), as_json=json) as view:
+    with (
+        world_of_environment() as world,
+        training_view(news(), as_json=json, shown=world.leads) as view,
+    ):
         run = train_classifier(
             data,
             recipe=recipe,
@@ -123,6 +127,7 @@ def train(
             max_bad=parse_share(max_bad, "--max-bad"),
             saving=Saving().but(parse_every(checkpoint_every), on_nan),
             signals=SIGNALS,
+            world=world,
             **request,
         )
     if dry_run:

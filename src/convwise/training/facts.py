@@ -39,6 +39,7 @@ def request_facts(
     decided: Decided,
     seed: int,
     saving: Saving,
+    ranks: int,
 ) -> dict[str, Any]:
     """Return everything asked and everything resolved, as plain JSON values."""
     versions = package_versions()
@@ -56,7 +57,7 @@ def request_facts(
         "seed": seed,
         "threads": torch.get_num_threads(),
         "saving": saving.to_dict(),
-        "decides_bits": deciding_facts(fuse=decided.fuse),
+        "decides_bits": deciding_facts(fuse=decided.fuse, ranks=ranks),
         "versions": versions,
         "machine": machine_facts(),
     }

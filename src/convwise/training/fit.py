@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
+import numpy as np
 import torch
 
 from convwise import kernels
@@ -33,6 +34,7 @@ from convwise.training.pruning import Pruning
 from convwise.training.recipe import Recipe
 from convwise.training.schedule import Progress
 from convwise.training.state import Setback, TrainingState
+from convwise.training.world import ALONE, World
 
 MOST_SETBACKS = 8
 
@@ -76,6 +78,7 @@ def fit_model(
     stop: StopOnSignal | None = None,
     on_start: Callable[[Decided], None] = lambda decided: None,
     resume: tuple[Decided, Checkpoint] | None = None,
+    world: World = ALONE,
 ) -> Fitted:
     """Build the network of a plan and train it.
 
@@ -97,6 +100,8 @@ def fit_model(
         on_start: called before the first step with what was left open until then.
         resume: go on from this checkpoint, with what was decided when the training began;
             ``recipe``, ``precision`` and ``fuse`` are not looked at.
+        world: the processes that train together; process 0 decides, and is given as ``keeper`` and
+            ``watcher`` what writes and tells.
 
     Raises:
         CheckpointError: the checkpoint is of another training.
@@ -114,14 +119,14 @@ def fit_model(
     model = TrainedModel(
         network, image_format, classes, name=name, seed=seed, data_options=data_options or {}
     )
-    if resume:
-        decided = resume[0]
-        decided.prepare(model)
-    else:
+    decided = resume[0] if resume else None
+    if decided is None and world.leads:
         with _enough_memory(model, train, recipe.batch_size, "fp32"):
             decided = decide(model, plan, train, recipe, precision, watcher, fuse=fuse)
+    decided = world.agreed(decided)
+    decided.prepare(model)
     on_start(decided)
-    loop = _loop(model, plan, train, validation, decided, keeper or Keeper(), watcher)
+    loop = _loop(model, plan, train, validation, decided, keeper or Keeper(), watcher, world)
     with contextlib.ExitStack() as stack:
         stop = stop or stack.enter_context(StopOnSignal.told_to(watcher))
         loop.stop_requested = lambda: stop.requested
@@ -151,6 +156,7 @@ def _loop(
     decided: Decided,
     keeper: Keeper,
     watcher: Watcher,
+    world: World,
 ) -> TrainingLoop:
     """Return the loop of a training that has not begun."""
     recipe = decided.recipe
@@ -160,25 +166,36 @@ def _loop(
         network=model.network,
         optimizer=make_optimizer(model.network, plan, recipe),
         pruning=Pruning(len(train), recipe.prune_easy, model.seed),
-        progress=Progress(recipe.epochs, recipe.time_limit),
+        progress=Progress(recipe.epochs, recipe.time_limit, world.clock),
     )
     state.progress.reserve(_expected_validation_seconds(decided.race, len(validation)))
 
-    def validate() -> tuple[float, float]:
-        probabilities = predict_store(model, validation)
-        right = probabilities.argmax(axis=1) == validation.labels
-        return negative_log_likelihood(validation.labels, probabilities), float(right.mean())
-
     return TrainingLoop(
         state=state,
-        batches=training_batches(train, model.image_format, recipe, model.seed),
+        batches=training_batches(train, model.image_format, recipe, model.seed, world),
         recipe=recipe,
         precision=decided.race.chosen,
-        validate=validate,
+        validate=lambda: _validated(model, validation, world),
         keeper=keeper,
         stop_requested=lambda: False,
         watcher=watcher,
+        forward=world.wrap(model.network),
+        world=world,
     )
+
+
+def _validated(model: TrainedModel, validation: PixelStore, world: World) -> tuple[float, float]:
+    """Return loss and accuracy over the whole split; each process predicts a part of it."""
+    store = validation
+    if world.size > 1:
+        store = validation.select(world.part(np.arange(len(validation))))
+    probabilities = predict_store(model, store)
+    right = probabilities.argmax(axis=1) == store.labels
+    if world.size == 1:
+        return negative_log_likelihood(store.labels, probabilities), float(right.mean())
+    loss = negative_log_likelihood(store.labels, probabilities) * len(store) if len(store) else 0.0
+    total, hits, count = world.sums([loss, float(right.sum()), len(store)])
+    return total / count, hits / count
 
 
 def _run(loop: TrainingLoop) -> Ending:
@@ -221,7 +238,7 @@ def _enough_memory(
 
 
 def training_batches(
-    train: PixelStore, image_format: ImageFormat, recipe: Recipe, seed: int
+    train: PixelStore, image_format: ImageFormat, recipe: Recipe, seed: int, world: World = ALONE
 ) -> Batches:
     """Return the batches that a recipe trains on, made in the quickest way there is here."""
     placed: Placed | None = None
@@ -237,6 +254,7 @@ def training_batches(
         recipe.augmentation,
         recipe.mixing,
         placed,
+        part=world.part,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import NoReturn
@@ -30,25 +31,34 @@ class StopOnSignal:
     Args:
         on_request: called once, at the first signal.
         signals: which ones; SIGTERM only where the caller exits afterwards.
+        echo: a further signal within so many seconds is the same one again, as torchrun passes on
+            what the terminal has already sent.
 
     Attributes:
         received: number of the first signal, or None.
     """
 
     def __init__(
-        self, on_request: Callable[[], None], signals: Sequence[int] = (signal.SIGINT,)
+        self,
+        on_request: Callable[[], None],
+        signals: Sequence[int] = (signal.SIGINT,),
+        echo: float = 0.0,
     ) -> None:
         self.received: int | None = None
+        self._echo, self._ends = echo, 0.0
         self._on_request = on_request
         self._signals = signals
         self._before: dict[int, signal.Handlers | Callable[..., object] | int | None] = {}
 
     @classmethod
-    def told_to(cls, watcher: Watcher, signals: Sequence[int] = (signal.SIGINT,)) -> StopOnSignal:
+    def told_to(
+        cls, watcher: Watcher, signals: Sequence[int] = (signal.SIGINT,), echo: float = 0.0
+    ) -> StopOnSignal:
         """Return one whose first signal a watcher is told of."""
         return cls(
             lambda: watcher.message("stopping after this step; Ctrl-C again to stop at once"),
             signals,
+            echo,
         )
 
     @property
@@ -64,10 +74,12 @@ class StopOnSignal:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
+            if time.monotonic() < self._ends:
+                return
             if number == signal.SIGINT:
                 raise KeyboardInterrupt
             raise SystemExit(128 + number)
-        self.received = number
+        self.received, self._ends = number, time.monotonic() + self._echo
         if number == signal.SIGTERM and _ALARM is not None:
             self._before[_ALARM] = signal.signal(_ALARM, _overdue)
             signal.setitimer(signal.ITIMER_REAL, SECONDS_AFTER_TERMINATION)

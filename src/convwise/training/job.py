@@ -25,6 +25,10 @@ from convwise.training.keeper import RunKeeper, Saving
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.run import Run, RunFolder
+from convwise.training.world import ALONE, World
+
+# torchrun passes a signal on that its processes had from the terminal already.
+ECHO = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Job:
         fuse: compute neighbouring layers together, and by kernels where these win a race.
         saving: when checkpoints are made, and what a loss that is no number leads to.
         signals: which ones are wishes to stop.
+        world: the processes that train together; process 0 starts or goes on, the others help.
     """
 
     name: str
@@ -58,6 +63,7 @@ class Job:
     fuse: bool
     saving: Saving
     signals: tuple[int, ...] = (signal.SIGINT,)
+    world: World = ALONE
 
     def start(self, path: Path) -> Run:
         """Train, in a folder that does not exist yet."""
@@ -80,6 +86,7 @@ class Job:
                         decided=decided,
                         seed=self.seed,
                         saving=self.saving,
+                        ranks=self.world.size,
                     )
                 )
                 folder.write_json("run.json", facts)
@@ -109,26 +116,9 @@ class Job:
         resume: tuple[Decided, Checkpoint] | None = None,
     ) -> Run:
         keeper = RunKeeper(folder, self.saving)
-        with StopOnSignal.told_to(self.watcher, self.signals) as stop:
+        with self._stop() as stop:
             try:
-                fitted = fit_model(
-                    self.plan,
-                    self.decoded.stores["train"],
-                    self.decoded.stores["validation"],
-                    image_format=measured_format(self.decoded),
-                    classes=self.decoded.dataset.classes,
-                    name=self.name,
-                    recipe=self.recipe,
-                    seed=self.seed,
-                    precision=self.precision,
-                    watcher=self.watcher,
-                    data_options=self.decoded.dataset.options,
-                    fuse=self.fuse,
-                    keeper=keeper,
-                    stop=stop,
-                    on_start=on_start,
-                    resume=resume,
-                )
+                fitted = self._fit(stop, resume, keeper=keeper, on_start=on_start)
                 if fitted.ending == "interrupted":
                     self.watcher.message(f"checkpoint kept; go on with: {keeper.command}")
                 run = self._finish(folder, facts, fitted)
@@ -141,6 +131,38 @@ class Job:
                 raise
         interrupted = fitted.ending == "interrupted"
         return dataclasses.replace(run, stopped_by=stop.received if interrupted else None)
+
+    def help(self, resume: tuple[Decided, Checkpoint] | None = None) -> None:
+        """Train along with process 0, which writes what comes of it."""
+        with self._stop() as stop:
+            self._fit(stop, resume)
+
+    def _stop(self) -> StopOnSignal:
+        return StopOnSignal.told_to(
+            self.watcher, self.signals, echo=ECHO if self.world.size > 1 else 0.0
+        )
+
+    def _fit(
+        self, stop: StopOnSignal, resume: tuple[Decided, Checkpoint] | None, **hooks: Any
+    ) -> Fitted:
+        return fit_model(
+            self.plan,
+            self.decoded.stores["train"],
+            self.decoded.stores["validation"],
+            image_format=measured_format(self.decoded),
+            classes=self.decoded.dataset.classes,
+            name=self.name,
+            recipe=self.recipe,
+            seed=self.seed,
+            precision=self.precision,
+            watcher=self.watcher,
+            data_options=self.decoded.dataset.options,
+            fuse=self.fuse,
+            stop=stop,
+            resume=resume,
+            world=self.world,
+            **hooks,
+        )
 
     def _finish(self, folder: RunFolder, facts: dict[str, Any], fitted: Fitted) -> Run:
         """Write the model and what it is worth."""

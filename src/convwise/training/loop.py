@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -30,6 +30,7 @@ from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.schedule import one_cycle
 from convwise.training.state import EpochSoFar, Setback, TrainingState
+from convwise.training.world import ALONE, World
 
 Ending = Literal["finished", "time limit", "interrupted"]
 
@@ -43,10 +44,15 @@ class TrainingLoop:
         batches: the training images.
         recipe: learning rate, smoothing and the rest.
         precision: what the forward and backward passes compute in.
+        forward: the network, or what averages its gradients over processes.
         validate: returns loss and accuracy on the validation split.
         keeper: is given the state at each epoch's end, when it is due, and before a stop.
         stop_requested: asked after each step.
         watcher: told about each step and epoch.
+        world: the processes that train together.
+
+    Attributes:
+        stopping: whether all processes have agreed to stop.
     """
 
     state: TrainingState
@@ -57,6 +63,9 @@ class TrainingLoop:
     keeper: Keeper
     stop_requested: Callable[[], bool]
     watcher: Watcher
+    forward: Callable[[torch.Tensor], torch.Tensor] | None = None
+    world: World = ALONE
+    stopping: bool = field(default=False, init=False)
 
     def begin(self, checkpoint: Checkpoint | None = None) -> None:
         """Keep the first state, or go on from one that was kept.
@@ -103,10 +112,11 @@ class TrainingLoop:
         while (
             not progress.step
             or self.state.epoch.steps
-            or (progress.share < 1.0 and not self.stop_requested())
+            or (progress.share < 1.0 and not self.stopping)
         ):
             self._epoch()
-        if progress.share < 1.0 and self.stop_requested():
+            self._agree()
+        if progress.share < 1.0 and self.stopping:
             return "interrupted"
         epochs = progress.epochs
         return "finished" if epochs and progress.epochs_done >= epochs else "time limit"
@@ -130,18 +140,26 @@ class TrainingLoop:
                 epoch.mean_loss,
                 epoch.images_per_second,
             )
-            if progress.share >= 1.0 or self.stop_requested():
+            due = self._agree()
+            if progress.share >= 1.0 or self.stopping:
                 break
-            if self.keeper.is_due():
+            if due:
                 self._save()
             begun = time.perf_counter()
-        stopped = self.stop_requested()
+        stopped = self.stopping
         if stopped:
             # First of all: whoever asked to stop may not wait for the validation.
             self._save()
         self._finish_epoch()
         if not stopped or progress.share >= 1.0 or epoch.steps == steps:
             self._save()
+
+    def _agree(self) -> bool:
+        """Stop where one process is asked to; return whether process 0 finds a checkpoint due."""
+        due = self.world.leads and self.keeper.is_due()
+        stops, dues = self.world.sums([self.stop_requested(), due])
+        self.stopping = self.stopping or stops > 0
+        return dues > 0
 
     def _step(self, batch: Batch, weights: NDArray[np.float32]) -> None:
         epoch, progress = self.state.epoch, self.state.progress
@@ -150,7 +168,7 @@ class TrainingLoop:
         set_learning_rate(self.state.optimizer, epoch.learning_rate)
         self._warm_up_statistics()
         self._set_dropout_keys(batch)
-        epoch.add(len(batch.labels), *self._update(batch, torch.from_numpy(weights)))
+        epoch.add(*self._update(batch, torch.from_numpy(weights)))
         progress.step += 1
 
     def _warm_up_statistics(self) -> None:
@@ -171,21 +189,29 @@ class TrainingLoop:
         for number, module in enumerate(dropouts):
             module.keys = draws("dropout", seed, epoch, number, counters=batch.positions)
 
-    def _update(self, batch: Batch, weight: torch.Tensor) -> tuple[float, float, float]:
-        """Update the weights; return the sums of losses, of right answers and of weights."""
+    def _update(self, batch: Batch, weight: torch.Tensor) -> tuple[int, float, float, float]:
+        """Update the weights.
+
+        Returns:
+            The number of images, and the sums of losses, of right answers and of weights; of all
+            processes.
+        """
         self.state.optimizer.zero_grad(set_to_none=True)
         with computing_in(self.precision):
-            logits = self.state.network(batch.inputs)
+            logits = (self.forward or self.state.network)(batch.inputs)
         losses = self._losses(logits.float(), batch)
+        loss = (losses * weight).sum()
+        right = weight[logits.detach().argmax(dim=1) == batch.labels].sum()
+        count, *sums = self.world.sums(
+            [len(batch.labels), loss.item(), right.item(), weight.sum().item()]
+        )
+        self._require_finite(sums[0], f"step {self.state.epoch.steps + 1}")
         # Divided by the number of images, not by their weights: so the step stays unbiased.
-        loss = (losses * weight).mean()
-        value = loss.item()
-        self._require_finite(value, f"step {self.state.epoch.steps + 1}")
-        loss.backward()  # type: ignore[no-untyped-call]
+        # Several processes' gradients are averaged, so each one's must be so many times as large.
+        (loss * (self.world.size / count)).backward()  # type: ignore[no-untyped-call]
         self.state.optimizer.step()
         self.state.pruning.learn(batch.positions, losses.detach().double().numpy())
-        right = weight[logits.detach().argmax(dim=1) == batch.labels].sum().item()
-        return value * len(batch.labels), right, weight.sum().item()
+        return int(count), sums[0], sums[1], sums[2]
 
     def _losses(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Return the cross-entropy of each image, (batch,); a mixed one has a share of two."""
@@ -221,12 +247,14 @@ class TrainingLoop:
             images_per_second=epoch.images_per_second,
         )
         self.state.history.append(record)
+        self.state.pruning.share_with(self.world)
         self.state.epoch = EpochSoFar(epoch.number + 1)
         self.keeper.add_epoch(record)
         self.watcher.epoch(record)
 
     def _save(self) -> None:
         """Give the state to the keeper, unless it is no longer worth keeping."""
+        self.state.pruning.share_with(self.world)
         for name, value in self.state.network.state_dict().items():
             if not torch.isfinite(value).all():
                 raise self._diverged(f"{self.state.place}: {name} holds values that are no numbers")

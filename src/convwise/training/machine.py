@@ -36,13 +36,13 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def deciding_facts(*, fuse: bool) -> dict[str, Any]:
+def deciding_facts(*, fuse: bool, ranks: int = 1) -> dict[str, Any]:
     """Return what a run's bits depend on besides its request: build, processor, threads, ranks."""
     versions = package_versions()
     return {
         "cpu": processor(),
         "threads": torch.get_num_threads(),
-        "ranks": 1,
+        "ranks": ranks,
         "convwise": versions["convwise"],
         "torch": versions["torch"],
         "numpy": versions["numpy"],

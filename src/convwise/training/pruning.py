@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convwise.data.draws import draws
+from convwise.training.world import World
 
 # From here on every image takes part, so that the last weights follow the true mixture.
 ALL_IMAGES_FROM = 0.85
@@ -29,6 +30,7 @@ class Pruning:
 
     Attributes:
         last_losses: of each image, (images,); infinite where it had none yet.
+        fresh: which of them were learnt in this process since :meth:`share_with`, (images,).
 
     Example:
         >>> pruning = Pruning(4, share=0.5, seed=0)
@@ -40,10 +42,17 @@ class Pruning:
     def __init__(self, images: int, share: float, seed: int) -> None:
         self.share, self.seed = share, seed
         self.last_losses = np.full(images, np.inf)
+        self.fresh = np.zeros(images, np.bool_)
 
     def learn(self, positions: NDArray[np.int64], losses: NDArray[np.float64]) -> None:
         """Take in the losses that images have just had."""
         self.last_losses[positions] = losses
+        self.fresh[positions] = True
+
+    def share_with(self, world: World) -> None:
+        """Take in what other processes have learnt since the last time, and let them too."""
+        self.last_losses[:] = world.merged(self.last_losses, self.fresh)
+        self.fresh[:] = False
 
     def weights(self, epoch: int, progress: float) -> NDArray[np.float32]:
         """Return how much each image counts in this epoch, (images,); 0 leaves it out.

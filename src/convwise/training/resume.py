@@ -14,8 +14,9 @@ from convwise.data.dataset import Dataset, Decoded
 from convwise.design.network import Network
 from convwise.design.plan import plan
 from convwise.errors import CheckpointError, OptionError
-from convwise.training.checkpoint import load_checkpoint
+from convwise.training.checkpoint import Checkpoint, load_checkpoint
 from convwise.training.data_request import DataRequest, read, require_same
+from convwise.training.decided import Decided
 from convwise.training.job import Job
 from convwise.training.keeper import OnNan, Saving
 from convwise.training.machine import deciding_facts
@@ -23,6 +24,7 @@ from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.run import CHECKSUMS, Run, RunFolder
 from convwise.training.train import use_threads
+from convwise.training.world import ALONE, World
 
 
 def resume(
@@ -36,6 +38,7 @@ def resume(
     watcher: Watcher | None = None,
     signals: tuple[int, ...] = (signal.SIGINT,),
     complete: Sequence[str] = (),
+    world: World = ALONE,
 ) -> Run:
     """Go on with a run that was interrupted or killed, from its last checkpoint to its end.
 
@@ -55,6 +58,7 @@ def resume(
         signals: as for ``train``.
         complete: files that a finished run must have besides those of ``train``; where one is not
             among its checksums, the results are written again.
+        world: the processes that train together, as many as before.
 
     Raises:
         CheckpointError: there is no checkpoint, it is damaged, or the data has changed.
@@ -62,6 +66,12 @@ def resume(
         RunError: as for ``train``.
     """
     path, watcher = Path(run), watcher or Watcher()
+    if not world.leads:
+        told: tuple[dict[str, Any], Checkpoint] = world.agreed(None)
+        use_threads(told[0]["threads"])
+        job = _job(told[0], data, watcher, signals, world)
+        job.help((Decided.from_dict(told[0]), told[1]))
+        raise SystemExit(0)
     _read_facts(path)
     with RunFolder(path) as folder:
         # Once more, now that nobody else writes.
@@ -71,14 +81,15 @@ def resume(
             folder.remove_leftovers()
             checkpoint = load_checkpoint(folder.checkpoint)
             use_threads(facts["threads"] if threads is None else threads)
-            facts |= _what_decides_bits(path, facts, inexact)
+            facts |= _what_decides_bits(path, facts, inexact, world.size)
             saving = Saving(**facts["saving"]).but(checkpoint_every, on_nan)
             facts["saving"] = saving.to_dict()
-            job = _job(facts, data, watcher, signals)
+            job = _job(facts, data, watcher, signals, world)
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"{path / 'run.json'} does not tell all ({error!r})") from None
         if job.recipe.time_limit:
             watcher.message("a time limit goes by the clock: the weights will have other bits")
+        world.agreed((facts, checkpoint))
         return job.go_on(folder, facts, checkpoint)
 
 
@@ -111,13 +122,15 @@ def _require_unfinished(path: Path, facts: dict[str, Any], complete: Sequence[st
         )
 
 
-def _what_decides_bits(path: Path, facts: dict[str, Any], inexact: bool) -> dict[str, Any]:
+def _what_decides_bits(
+    path: Path, facts: dict[str, Any], inexact: bool, ranks: int
+) -> dict[str, Any]:
     """Return what of ``run.json`` changes because this process computes otherwise; often nothing.
 
     Raises:
         OptionError: it does, and nobody has allowed it.
     """
-    then, now = facts["decides_bits"], deciding_facts(fuse=facts["fuse"])
+    then, now = facts["decides_bits"], deciding_facts(fuse=facts["fuse"], ranks=ranks)
     differences = [
         f"{name}: {then.get(name)} then, {value} now"
         for name, value in now.items()
@@ -142,6 +155,7 @@ def _job(
     data: str | Path | Dataset | Decoded | None,
     watcher: Watcher,
     signals: tuple[int, ...],
+    world: World,
 ) -> Job:
     """Return the job that ``run.json`` tells of, with its data read again."""
     asked = _asked_data(facts, data)
@@ -166,6 +180,7 @@ def _job(
         fuse=facts["fuse"],
         saving=Saving(**facts["saving"]),
         signals=signals,
+        world=world,
     )
 
 

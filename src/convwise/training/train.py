@@ -22,6 +22,7 @@ from convwise.training.keeper import Saving
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.run import Run, choose_folder, require_free
+from convwise.training.world import ALONE, World
 
 DEFAULT_NETWORK = "fast"
 
@@ -43,6 +44,7 @@ def train(
     fuse: bool = True,
     saving: Saving | None = None,
     signals: tuple[int, ...] = (signal.SIGINT,),
+    world: World = ALONE,
     **data_options: Any,
 ) -> Run:
     """Train a classifier and score it once on the test split.
@@ -65,6 +67,8 @@ def train(
         saving: when checkpoints are made, and what a loss that is no number leads to.
         signals: wishes to stop: the first one keeps a checkpoint and scores what was learnt, the
             second ends at once. With SIGTERM among them, exit with 128 + ``Run.stopped_by`` soon.
+        world: the processes that train together, see ``world_of_environment``; all but process 0
+            exit at the end, as they have nothing to return.
         **data_options: passed to ``load_data``.
 
     Raises:
@@ -75,9 +79,11 @@ def train(
         TrainingError: the loss is no number.
     """
     watcher = watcher or Watcher()
-    if out is not None:
+    if dry_run and world.size > 1:
+        raise OptionError("--dry-run: one process is enough for that")
+    if out is not None and world.leads:
         require_free(Path(out))
-    use_threads(threads)
+    use_threads(threads, world)
     design = resolve_network(network)
     asked_data = None
     if isinstance(data, str | Path):
@@ -98,20 +104,24 @@ def train(
         fuse=fuse,
         saving=saving or Saving(),
         signals=signals,
+        world=world,
     )
+    if not world.leads:
+        job.help()
+        raise SystemExit(0)
     if dry_run:
         with tempfile.TemporaryDirectory(prefix="convwise-dry-run-") as folder:
             return job.one_batch().start(Path(folder) / "run")
     return job.start(choose_folder(Path(out) if out else None, f"{dataset.name}-{job.name}"))
 
 
-def use_threads(count: int | None) -> None:
-    """Set the number of torch's threads; None takes every core that this process may use.
+def use_threads(count: int | None, world: World = ALONE) -> None:
+    """Set the number of torch's threads; None takes this process's share of the cores.
 
     Raises:
         OptionError: the number is not between 1 and 1024.
     """
-    count = usable_cores() if count is None else count
+    count = max(1, usable_cores() // world.size) if count is None else count
     if not 1 <= count <= 1024:
         raise OptionError(f"--threads {count}: use a number from 1 to 1024")
     torch.set_num_threads(count)

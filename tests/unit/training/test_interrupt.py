@@ -24,6 +24,13 @@ def test_the_first_interrupt_is_a_wish_and_the_second_one_ends() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_an_echo_of_a_signal_is_no_second_one() -> None:
+    with StopOnSignal(lambda: None, echo=60.0) as stop:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        assert stop.received == signal.SIGINT
+
+
 def test_a_second_sigterm_ends_at_once() -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGALRM)
     with StopOnSignal(lambda: None, (signal.SIGINT, signal.SIGTERM)) as stop:
