@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -14,7 +14,7 @@ from convwise import kernels
 from convwise.data.batches import Batches, Placed
 from convwise.data.store import PixelStore
 from convwise.design.plan import Plan
-from convwise.errors import DataError, DesignError, DivergedError, OptionError, TrainingError
+from convwise.errors import DataError, DesignError, DivergedError, OptionError
 from convwise.evaluation.metrics import negative_log_likelihood
 from convwise.evaluation.predict import predict_store
 from convwise.image import ImageFormat
@@ -22,13 +22,13 @@ from convwise.model.allocator import keep_freed_memory
 from convwise.model.build import build
 from convwise.model.trained import TrainedModel
 from convwise.training.checkpoint import Checkpoint
-from convwise.training.decided import Decided, PrecisionChoice, a_batch, decide
+from convwise.training.decided import Decided, PrecisionChoice, decide
 from convwise.training.interrupt import StopOnSignal
 from convwise.training.keeper import Keeper
 from convwise.training.loop import Ending, TrainingLoop
-from convwise.training.memory import fitting_batch_size, is_out_of_memory
+from convwise.training.memory import enough_memory
 from convwise.training.optimizer import make_optimizer
-from convwise.training.precision import Precision, Race
+from convwise.training.precision import Race
 from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.pruning import Pruning
 from convwise.training.recipe import Recipe
@@ -121,7 +121,7 @@ def fit_model(
     )
     decided = resume[0] if resume else None
     if decided is None and world.leads:
-        with _enough_memory(model, train, recipe.batch_size, "fp32"):
+        with enough_memory(model, train, recipe.batch_size, "fp32"):
             decided = decide(model, plan, train, recipe, precision, watcher, fuse=fuse)
     decided = world.agreed(decided)
     decided.prepare(model)
@@ -131,7 +131,7 @@ def fit_model(
         stop = stop or stack.enter_context(StopOnSignal.told_to(watcher))
         loop.stop_requested = lambda: stop.requested
         loop.begin(resume[1] if resume else None)
-        with _enough_memory(model, train, decided.recipe.batch_size, decided.race.chosen):
+        with enough_memory(model, train, decided.recipe.batch_size, decided.race.chosen):
             ending = _run(loop)
         seconds = loop.state.progress.seconds
     network.eval()
@@ -208,33 +208,6 @@ def _run(loop: TrainingLoop) -> Ending:
             if loop.keeper.saving.on_nan == "stop" or len(setbacks) == MOST_SETBACKS:
                 raise
             loop.go_back(error.reason)
-
-
-@contextlib.contextmanager
-def _enough_memory(
-    model: TrainedModel, store: PixelStore, size: int, precision: Precision
-) -> Iterator[None]:
-    """Name the batch that fits, where one does not.
-
-    Raises:
-        TrainingError: there was not enough memory.
-    """
-    try:
-        yield
-        return
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-    # Out here the error is gone, and with it the frames that held what was computed.
-    size = min(size, len(store))
-    fitting = fitting_batch_size(
-        model.network.train(), lambda count: a_batch(model, store, count), size, precision
-    )
-    advice = f"{fitting} are: --batch-size {fitting}" if fitting else "not even one is"
-    raise TrainingError(
-        f"a batch of {size} images of {'×'.join(map(str, store.shape))} is too large for"
-        f" the memory that is free; {advice}"
-    )
 
 
 def training_batches(

@@ -13,7 +13,7 @@ import numpy as np
 from convwise.data.audit.audit import audit
 from convwise.data.dataset import Decoded
 from convwise.design.plan import Plan
-from convwise.errors import DivergedError
+from convwise.errors import DivergedError, OptionError
 from convwise.evaluation.split import evaluate_split
 from convwise.training.checkpoint import Checkpoint
 from convwise.training.data_request import DataRequest
@@ -64,6 +64,10 @@ class Job:
     saving: Saving
     signals: tuple[int, ...] = (signal.SIGINT,)
     world: World = ALONE
+
+    def __post_init__(self) -> None:
+        if self.world.size > 1 and self.saving.on_nan == "retry":
+            raise OptionError("--on-nan retry: only one process can go back; use stop")
 
     def start(self, path: Path) -> Run:
         """Train, in a folder that does not exist yet."""

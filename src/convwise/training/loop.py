@@ -18,9 +18,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from convwise.data.batches import Batch, Batches
-from convwise.data.draws import draws
 from convwise.errors import DivergedError
-from convwise.model.modules import BatchNorm, Dropout
+from convwise.training.before_step import set_dropout_keys, warm_up_statistics
 from convwise.training.checkpoint import Checkpoint
 from convwise.training.interrupt import Overdue
 from convwise.training.keeper import Keeper
@@ -166,28 +165,10 @@ class TrainingLoop:
         rate = self.recipe.peak_learning_rate * self.state.learning_rate_factor
         epoch.learning_rate = rate * one_cycle(progress.share, self.recipe.warmup)
         set_learning_rate(self.state.optimizer, epoch.learning_rate)
-        self._warm_up_statistics()
-        self._set_dropout_keys(batch)
+        warm_up_statistics(self.state.network, progress.step)
+        set_dropout_keys(self.state.network, self.batches.seed, epoch.number, batch.positions)
         epoch.add(*self._update(batch, torch.from_numpy(weights)))
         progress.step += 1
-
-    def _warm_up_statistics(self) -> None:
-        """Let the moving statistics of normalisation follow fast at first.
-
-        With Keras's momentum of 0.99 they would need some 300 steps to forget that they started
-        from 0 and 1, and a short training would end with a network that errs only in prediction.
-        """
-        step = self.state.progress.step
-        for module in self.state.network.modules():
-            if isinstance(module, BatchNorm):
-                module.momentum_limit = (1 + step) / (10 + step)
-
-    def _set_dropout_keys(self, batch: Batch) -> None:
-        """Let each image's masks depend on (seed, epoch, image) and the layer alone."""
-        epoch, seed = self.state.epoch.number, self.batches.seed
-        dropouts = (each for each in self.state.network.modules() if isinstance(each, Dropout))
-        for number, module in enumerate(dropouts):
-            module.keys = draws("dropout", seed, epoch, number, counters=batch.positions)
 
     def _update(self, batch: Batch, weight: torch.Tensor) -> tuple[int, float, float, float]:
         """Update the weights.

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from convwise.data.store import PixelStore
+from convwise.errors import TrainingError
+from convwise.model.trained import TrainedModel
+from convwise.training.decided import a_batch
 from convwise.training.precision import Precision, computing_in
 
 # What torch's allocator of the CPU says; it has no type of its own for that.
@@ -59,3 +64,30 @@ def _fits(network: nn.Module, batch: MakeBatch, size: int, precision: Precision)
     finally:
         network.zero_grad(set_to_none=True)
     return True
+
+
+@contextlib.contextmanager
+def enough_memory(
+    model: TrainedModel, store: PixelStore, size: int, precision: Precision
+) -> Iterator[None]:
+    """Name the batch that fits, where one does not.
+
+    Raises:
+        TrainingError: there was not enough memory.
+    """
+    try:
+        yield
+        return
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    # Out here the error is gone, and with it the frames that held what was computed.
+    size = min(size, len(store))
+    fitting = fitting_batch_size(
+        model.network.train(), lambda count: a_batch(model, store, count), size, precision
+    )
+    advice = f"{fitting} are: --batch-size {fitting}" if fitting else "not even one is"
+    raise TrainingError(
+        f"a batch of {size} images of {'×'.join(map(str, store.shape))} is too large for"
+        f" the memory that is free; {advice}"
+    )
