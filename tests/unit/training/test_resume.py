@@ -20,7 +20,7 @@ from convwise.training import lock, machine, precision
 from convwise.training.checkpoint import FILE_NAME, load_checkpoint
 from convwise.training.keeper import Saving
 from convwise.training.lock import RunLock
-from convwise.training.progress import Watcher
+from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.resume import resume
 from convwise.training.run import Run
@@ -40,20 +40,25 @@ class Killed(BaseException):
 class KillAt(Watcher):
     """Ends a training after so many steps, as abruptly as can be within a process."""
 
-    def __init__(self, steps: int) -> None:
-        self.left = steps
+    def __init__(self, steps: int, at_epoch: bool = False) -> None:
+        self.left, self.at_epoch = steps, at_epoch
 
     def step(self, *values: object) -> None:
         self.left -= 1
         if self.left < 0:
             raise Killed
 
+    def epoch(self, record: EpochRecord) -> None:
+        if self.at_epoch:
+            raise Killed
+
 
 @dataclass(frozen=True)
 class Cell:
-    """A way to train, and after which step to break off; 3 to 6 steps are an epoch."""
+    """A way to train, and after which step, or at which epoch's end, to break off."""
 
     steps: int = 4
+    at_epoch: bool = False
     network: str = NETWORK
     recipe: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
@@ -65,7 +70,7 @@ CELLS = {
     "at an epoch's end": Cell(steps=3),
     "just after an epoch": Cell(steps=4),
     "before the last step": Cell(steps=11, recipe={"prune_easy": 0}),
-    "all steps taken": Cell(steps=12, recipe={"prune_easy": 0}),
+    "between an epoch's line and its checkpoint": Cell(steps=3, at_epoch=True),
     "muon": Cell(recipe={"optimizer": "muon"}),
     "sgd": Cell(recipe={"optimizer": "sgd"}),
     "sgd without momentum": Cell(recipe={"optimizer": "sgd", "momentum": 0.0}),
@@ -104,7 +109,9 @@ def trained(decoded: Decoded, out: Path, cell: Cell, **options: Any) -> Run:
 def broken_off(decoded: Decoded, out: Path, cell: Cell, **options: Any) -> Path:
     saving = Saving(every=0.0)
     with pytest.raises(Killed):
-        trained(decoded, out, cell, watcher=KillAt(cell.steps), saving=saving, **options)
+        trained(
+            decoded, out, cell, watcher=KillAt(cell.steps, cell.at_epoch), saving=saving, **options
+        )
     # A process that is gone holds no lock and leaves its file; here the lock was given back.
     (out / lock.FILE_NAME).write_text('{"pid": 1}')
     return out
@@ -163,14 +170,14 @@ def run(decoded: Decoded, tmp_path: Path) -> Path:
     return broken_off(decoded, tmp_path / "run", Cell())
 
 
-def test_a_training_may_be_broken_off_again_and_again(
-    decoded: Decoded, run: Path, tmp_path: Path
-) -> None:
+def test_a_training_may_be_broken_off_again_and_again(decoded: Decoded, tmp_path: Path) -> None:
+    cell = Cell(recipe={"prune_easy": 0})
+    run = broken_off(decoded, tmp_path / "run", cell)
     for _ in range(3):
         with pytest.raises(Killed):
-            resume(run, decoded, watcher=KillAt(1))
+            resume(run, decoded, watcher=KillAt(2))
     resume(run, decoded)
-    assert timeless(run) == timeless(trained(decoded, tmp_path / "alone", Cell()).folder)
+    assert timeless(run) == timeless(trained(decoded, tmp_path / "alone", cell).folder)
 
 
 def test_a_training_on_a_fold_of_files_is_resumed_from_its_folder_alone(
