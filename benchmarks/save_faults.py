@@ -10,6 +10,7 @@ EIO, with ENOSPC, and with SIGKILL. It needs Debian's ``strace``, and the right 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -23,8 +24,8 @@ from measuring import write_json
 from convwise.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 RESULTS = Path(__file__).with_name("results") / "save_faults.json"
-# A save's calls, in their order; of its two fsyncs, the second one is the folder's.
-CALLS = (("write", 1), ("fsync", 1), ("rename", 1), ("fsync", 2))
+# Of so many bytes is nothing that a process writes before its save.
+LARGE = 100_000
 FAULTS = ("error=EIO", "error=ENOSPC", "signal=KILL")
 SAVE = """
 import sys
@@ -48,6 +49,20 @@ def save_under(fault: str, call: str, at: int, folder: Path) -> int:
     return subprocess.run([*strace, *worker], check=False).returncode
 
 
+def calls_of_a_save() -> list[tuple[str, int]]:
+    """Return a save's calls in their order, with their number among the process's own.
+
+    Of its two fsyncs, the second one is the folder's.
+    """
+    with tempfile.TemporaryDirectory(prefix="convwise-faults-") as name:
+        trace = Path(name) / "trace.txt"
+        strace = ["strace", "--quiet=all", f"--output={trace}", "--trace=write"]
+        subprocess.run([*strace, sys.executable, "-B", "-c", SAVE, name], check=True)
+        sizes = re.findall(r"^write\(.* (\d+)\) += ", trace.read_text(), re.MULTILINE)
+    first = next(at for at, size in enumerate(sizes, start=1) if int(size) > LARGE)
+    return [("write", first), ("fsync", 1), ("rename", 1), ("fsync", 2)]
+
+
 def measure(fault: str, call: str, at: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="convwise-faults-") as name:
         folder = Path(name)
@@ -57,7 +72,7 @@ def measure(fault: str, call: str, at: int) -> dict[str, Any]:
         number = found.facts["number"]
         # Whatever stands there stands there whole.
         whole = bool((found.tensors["weights"] == number).all())
-        expected = 2 if (call, at) == CALLS[-1] else 1
+        expected = 2 if (call, at) == ("fsync", 2) else 1
         failed = status == 3 if fault.startswith("error") else status in (-9, 137)
         return {
             "call": f"{call} {at}",
@@ -71,7 +86,7 @@ def measure(fault: str, call: str, at: int) -> dict[str, Any]:
 def main() -> None:
     if shutil.which("strace") is None:
         raise SystemExit("strace is not installed; on Debian: apt install strace")
-    rows = [measure(fault, call, at) for call, at in CALLS for fault in FAULTS]
+    rows = [measure(fault, call, at) for call, at in calls_of_a_save() for fault in FAULTS]
     print(json.dumps(rows, indent=1))
     good = sum(row["ok"] for row in rows)
     write_json(RESULTS, {"faults": rows, "ok": good, "of": len(rows)})
