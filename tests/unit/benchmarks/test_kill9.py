@@ -18,7 +18,7 @@ if not Path("/proc/self/task").exists():
 
 def test_killed_trainings_are_resumed_to_the_same_weights(tmp_path: Path) -> None:
     out = tmp_path / "kill9.json"
-    command = [sys.executable, FOLDER / "kill9.py", "--points", "4", "--seed", "7", "--out", out]
+    command = [sys.executable, FOLDER / "kill9.py", "--points", "3", "--seed", "7", "--out", out]
     # Compiling kernels into an empty cache would take longer than all the rest.
     environment = os.environ | {"CONVWISE_KERNELS": "off", "TMPDIR": str(tmp_path)}
     result = subprocess.run(
@@ -26,7 +26,7 @@ def test_killed_trainings_are_resumed_to_the_same_weights(tmp_path: Path) -> Non
     )
     assert result.returncode == 0, result.stdout + result.stderr
     facts = json.loads(out.read_text(encoding="utf-8"))
-    assert (facts["points"], facts["same_weights"], facts["failed"]) == (4, 4, [])
-    assert facts["kills"] >= 4
-    assert facts["kills_in_a_save"] >= 2
-    assert [path.name for path in tmp_path.iterdir()] == ["kill9.json"]
+    assert (facts["points"], facts["same_weights"], facts["failed"]) == (3, 3, [])
+    assert facts["kills"] >= 3
+    assert facts["kills_in_a_save"] >= 1
+    assert not list(tmp_path.glob("convwise-kill9-*"))
