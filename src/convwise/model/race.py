@@ -19,7 +19,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -65,6 +65,33 @@ class Heat:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return dataclasses.asdict(self) | {"layers": list(self.layers), "shape": list(self.shape)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Heat:
+        """Return what :meth:`to_dict` made.
+
+        Raises:
+            TypeError: a value is missing or left over.
+        """
+        lists = {"layers": tuple(values["layers"]), "shape": tuple(values["shape"])}
+        return cls(**values | lists)
+
+
+def use_winners(network: nn.Module, heats: Sequence[Heat]) -> None:
+    """Let a network use the kernels that have won before, and those that need not race."""
+    for name, module in network.named_modules():
+        if isinstance(module, Raced):
+            module.kernel_types = frozenset(
+                number
+                for number in TOLERANCES
+                if not module.raced
+                or any(
+                    name in heat.layers
+                    and heat.winner == "kernel"
+                    and heat.number == str(number).removeprefix("torch.")
+                    for heat in heats
+                )
+            )
 
 
 class LayerRace:
