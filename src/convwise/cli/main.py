@@ -61,6 +61,22 @@ convwise predict runs/fashion-mini-fast-1 shoe.png shirt.jpg
 convwise predict model.safetensors new-photos/ --json > labels.jsonl
 """,
     ),
+    "compare": (
+        "Compare runs on the same test images, and tell whether they differ.",
+        """
+convwise compare runs/photos-fast-1 runs/photos-fast-2
+convwise compare runs/a runs/b runs/c --html comparison.html
+convwise compare runs/a runs/b --json
+""",
+    ),
+    "runs": (
+        "List runs with their figures.",
+        """
+convwise runs
+convwise runs experiments/ --sort accuracy
+convwise runs --json
+""",
+    ),
     "doctor": (
         "Tell what convwise finds on this machine, and what is missing.",
         """

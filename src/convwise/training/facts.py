@@ -103,6 +103,7 @@ def _data_facts(decoded: Decoded) -> dict[str, Any]:
         "classes": list(dataset.classes),
         "counts": {split: len(store) for split, store in decoded.stores.items()},
         "fingerprint": decoded.fingerprint,
+        "test_fingerprint": decoded.fingerprint_of("test"),
         "skipped": len(decoded.skipped),
         "options": dict(dataset.options),
     }
