@@ -52,6 +52,10 @@ def train(
     precision: Annotated[
         Literal["auto", "fp32", "bf16"] | None, Parameter(help="Default: auto, which races both.")
     ] = None,
+    patience: Annotated[
+        int | None,
+        Parameter(help="Stop after so many epochs without a lower validation loss; keep the best."),
+    ] = None,
     threads: Annotated[int | None, Parameter(help="Default: all cores.")] = None,
     image_size: ImageSize = None,
     resize: Annotated[Resize, Parameter(help="How images get that size.")] = "pad",
@@ -72,6 +76,9 @@ def train(
     data_dir: DataDir = None,
     download: Download = False,
     no_cache: NoCache = False,
+    track: Annotated[
+        Literal["tensorboard"] | None, Parameter(help="Also write scalars into RUN/tensorboard.")
+    ] = None,
     no_fuse: Annotated[
         bool, Parameter(show_default=False, help="Compute each layer on its own, all by torch.")
     ] = False,
@@ -98,6 +105,7 @@ def train(
         time_limit=time_limit,
         batch_size=batch_size,
         learning_rate=lr,
+        patience=patience,
     )
     # torch takes seconds to import: --help and a wrong option answer without it.
     from convwise.report.of_run import report_run
@@ -109,6 +117,7 @@ def train(
             recipe=recipe,
             out=out,
             watcher=view,
+            track=track,
             command="convwise " + shlex.join(sys.argv[1:]),
             dry_run=dry_run,
             data_dir=data_dir,

@@ -72,6 +72,7 @@ def result_facts(fitted: Fitted, test: Evaluation, validation: Evaluation) -> di
         "images_per_second": float(np.median(speeds)) if speeds else 0.0,
         "precision": fitted.race.chosen,
         "epochs": len(fitted.history),
+        "temperature": fitted.model.temperature,
     }
 
 

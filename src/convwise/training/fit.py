@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -16,11 +16,13 @@ from convwise.design.plan import Plan
 from convwise.errors import DataError, DesignError, OptionError
 from convwise.evaluation.metrics import negative_log_likelihood
 from convwise.evaluation.predict import predict_store
+from convwise.evaluation.temperature import Scaling, validation_scaling
 from convwise.image import ImageFormat
 from convwise.model.allocator import keep_freed_memory
 from convwise.model.build import build
 from convwise.model.race import Heat, LayerRace
 from convwise.model.trained import TrainedModel
+from convwise.training.early_stopping import BestEpoch, EarlyStopping
 from convwise.training.interrupt import StopOnInterrupt
 from convwise.training.loop import Ending, TrainingLoop
 from convwise.training.optimizer import make_optimizer, resolve_optimizer
@@ -42,8 +44,10 @@ class Fitted:
         model: with the final weights.
         history: a record for each epoch.
         race: which precision was chosen, and why.
-        ending: ``finished``, ``time limit`` or ``interrupted``.
+        ending: ``finished``, ``time limit``, ``interrupted``, ``early stopping`` or ``callback``.
         seconds: of training, validation between epochs included.
+        scaling: the temperature that the model has, and why; None where it was not asked for.
+        best: the epoch whose weights the model has; None without early stopping.
     """
 
     model: TrainedModel
@@ -51,6 +55,8 @@ class Fitted:
     race: Race
     ending: Ending
     seconds: float
+    scaling: Scaling | None = None
+    best: BestEpoch | None = None
 
 
 def fit_model(
@@ -67,6 +73,7 @@ def fit_model(
     watcher: Watcher,
     data_options: Mapping[str, Any] | None = None,
     fuse: bool = True,
+    calibrate: bool = True,
     on_start: OnStart = lambda race, recipe, heats: None,
     on_epoch_end: Callable[[TrainingLoop, EpochRecord], None] = lambda loop, record: None,
 ) -> Fitted:
@@ -85,6 +92,7 @@ def fit_model(
         watcher: told about progress.
         data_options: with which the images were read and split; the model remembers them.
         fuse: compute neighbouring layers together, and by kernels where these win a race.
+        calibrate: fit the model's temperature to the validation images.
         on_start: called before the first step with the result of the race, with the recipe in which
             every choice that was left open is made, and with how the layers' kernels did.
         on_epoch_end: called with the loop and the record of each epoch.
@@ -118,6 +126,12 @@ def fit_model(
         right = probabilities.argmax(axis=1) == validation.labels
         return negative_log_likelihood(validation.labels, probabilities), float(right.mean())
 
+    stopping = EarlyStopping(recipe.patience)
+
+    def epoch_ended(loop: TrainingLoop, record: EpochRecord) -> None:
+        stopping.observe(record, network)
+        on_epoch_end(loop, record)
+
     epochs = recipe.epochs
     watcher.started(epochs, len(batches), recipe.time_limit)
     with StopOnInterrupt(
@@ -134,14 +148,26 @@ def fit_model(
             precision=result.chosen,
             progress=progress,
             validate=validate,
-            on_epoch_end=on_epoch_end,
-            stop_requested=lambda: interrupt.requested,
+            on_epoch_end=epoch_ended,
+            stop_requested=lambda: (
+                interrupt.requested or stopping.requested or watcher.wants_to_stop()
+            ),
             watcher=watcher,
         )
         ending = loop.run()
+        if ending == "interrupted" and not interrupt.requested:
+            ending = "early stopping" if stopping.requested else "callback"
         seconds = progress.seconds
+    best = stopping.restore(network)
+    if best is not None:
+        watcher.message(str(stopping))
     network.eval()
-    return Fitted(model, tuple(loop.history), result, ending, seconds)
+    watcher.ended()
+    scaling = validation_scaling(model, validation) if calibrate else None
+    if scaling is not None:
+        watcher.message(str(scaling))
+        model = replace(model, temperature=scaling.temperature)
+    return Fitted(model, tuple(loop.history), result, ending, seconds, scaling, best)
 
 
 def training_batches(

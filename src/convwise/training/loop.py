@@ -24,12 +24,12 @@ from convwise.errors import TrainingError
 from convwise.model.modules import BatchNorm, Dropout
 from convwise.training.optimizer import set_learning_rate
 from convwise.training.precision import Precision, computing_in
-from convwise.training.progress import EpochRecord, Watcher
+from convwise.training.progress import BatchRecord, EpochRecord, Watcher
 from convwise.training.pruning import Pruning
 from convwise.training.recipe import Recipe
 from convwise.training.schedule import Progress, one_cycle
 
-Ending = Literal["finished", "time limit", "interrupted"]
+Ending = Literal["finished", "time limit", "interrupted", "early stopping", "callback"]
 
 
 @dataclass
@@ -85,6 +85,7 @@ class TrainingLoop:
         weights = self.pruning.weights(epoch, self.progress.share)
         steps = self.batches.steps(int(np.count_nonzero(weights)))
         sums, images, rate = _Sums(), 0, 0.0
+        self.watcher.epoch_started(epoch)
         start = time.perf_counter()
         for number, batch in enumerate(self.batches.epoch(epoch, weights > 0), start=1):
             share = self.progress.share
@@ -99,6 +100,7 @@ class TrainingLoop:
             self.progress.epochs_done = epoch - 1 + number / steps
             speed = images / (time.perf_counter() - start)
             self.watcher.step(epoch, number, self.progress.share, sums.mean_loss, speed)
+            self.watcher.batch(BatchRecord(epoch, number, sums.mean_loss, sums.accuracy, rate))
             if self.progress.share >= 1.0 or self.stop_requested():
                 break
         self._finish_epoch(epoch, sums.mean_loss, sums.accuracy, rate, speed)

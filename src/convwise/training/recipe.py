@@ -58,6 +58,9 @@ class Recipe(BaseModel):
         prune_easy: share of the easy images that an epoch leaves out, in turns, with the others
             counted for them (:class:`convwise.training.pruning.Pruning`); 0 leaves out none. Not
             done where images are mixed: there is no telling which of two was easy.
+        patience: training stops when the validation loss has not been lower for so many epochs, and
+            the model has the weights of the epoch in which it was lowest; None trains to the end of
+            the schedule, where the learning rate is 0, and takes the last weights.
 
     Example:
         >>> Recipe(epochs=3).epochs_for(54_000)
@@ -87,6 +90,7 @@ class Recipe(BaseModel):
     mixup: float = Field(0.0, ge=0, le=LARGEST_ALPHA)
     cutmix: float = Field(0.0, ge=0, le=LARGEST_ALPHA)
     prune_easy: float = Field(0.5, ge=0, le=0.9)
+    patience: int | None = Field(None, ge=1, le=100_000)
 
     def epochs_for(self, images: int) -> int | None:
         """Return the number of epochs for a training split, or None where only the clock counts."""

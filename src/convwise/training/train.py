@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from convwise.design.resolve import resolve_network
 from convwise.errors import OptionError
 from convwise.evaluation.split import evaluate_split
 from convwise.model.race import Heat
+from convwise.training.callbacks import Callback, with_callbacks
 from convwise.training.checkpoint import save_checkpoint
 from convwise.training.facts import measured_format, request_facts, result_facts
 from convwise.training.fit import PrecisionChoice, fit_model
@@ -29,6 +31,7 @@ from convwise.training.precision import Race
 from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.run import Run, RunFolder, choose_folder, require_free
+from convwise.training.tracking import Track, trackers
 
 DEFAULT_NETWORK = "fast"
 
@@ -43,6 +46,8 @@ def train(
     precision: PrecisionChoice = "auto",
     threads: int | None = None,
     watcher: Watcher | None = None,
+    callbacks: Sequence[Callback] = (),
+    track: Track | None = None,
     command: str = "",
     dry_run: bool = False,
     max_bad: float = MAX_BAD,
@@ -62,6 +67,8 @@ def train(
         precision: ``auto`` races fp32 against bf16 on the real network.
         threads: of torch; all cores of this process unless given. Another number gives other bits.
         watcher: told about progress.
+        callbacks: told about progress through Keras's hooks; may end the training.
+        track: ``tensorboard`` writes scalars into the run's folder ``tensorboard``.
         command: recorded as the command that repeats the run.
         dry_run: send one batch through everything, in a folder that is removed again.
         max_bad: the largest share of damaged picture files, 0…1, that training puts up with.
@@ -72,11 +79,13 @@ def train(
     Raises:
         DataError: the data cannot be read or learnt from.
         DesignError: the network does not fit the images.
+        MissingExtraError: ``track`` needs a package that is not installed.
         OptionError: an option cannot be used, or ``out`` exists.
         StorageError: a file could not be written.
         TrainingError: the loss is no number.
     """
-    watcher = watcher or Watcher()
+    watcher = with_callbacks(watcher, callbacks)
+    trackers(track, Path())
     if out is not None:
         require_free(Path(out))
     use_threads(threads)
@@ -95,6 +104,7 @@ def train(
         precision=precision,
         command=command,
         watcher=watcher,
+        track=track,
         fuse=fuse,
     )
     if dry_run:
@@ -147,6 +157,7 @@ class _Job:
     precision: PrecisionChoice
     command: str
     watcher: Watcher
+    track: Track | None
     fuse: bool
 
     def run(self, path: Path) -> Run:
@@ -195,7 +206,7 @@ class _Job:
             recipe=self.recipe,
             seed=self.seed,
             precision=self.precision,
-            watcher=self.watcher,
+            watcher=with_callbacks(self.watcher, trackers(self.track, path)),
             data_options=self.decoded.dataset.options,
             fuse=self.fuse,
             on_start=on_start,
@@ -206,6 +217,8 @@ class _Job:
         test = evaluate_split(fitted.model, stores["test"])
         validation = evaluate_split(fitted.model, stores["validation"], shift_images=0)
         facts |= {"status": fitted.ending, "result": result_facts(fitted, test, validation)}
+        facts["early_stopping"] = fitted.best.to_dict() if fitted.best else None
+        facts["temperature"] = fitted.scaling.to_dict() if fitted.scaling else None
         folder.write_results(test, validation, fitted.model.classes)
         folder.write_json("run.json", facts)
         folder.seal()
