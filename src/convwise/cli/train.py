@@ -52,6 +52,10 @@ def train(
     precision: Annotated[
         Literal["auto", "fp32", "bf16"] | None, Parameter(help="Default: auto, which races both.")
     ] = None,
+    balance: Annotated[
+        Literal["none", "weights", "sampling", "auto"] | None,
+        Parameter(help="Let rare classes count more. Default: none."),
+    ] = None,
     patience: Annotated[
         int | None,
         Parameter(help="Stop after so many epochs without a lower validation loss; keep the best."),
@@ -105,6 +109,7 @@ def train(
         time_limit=time_limit,
         batch_size=batch_size,
         learning_rate=lr,
+        balance=balance,
         patience=patience,
     )
     # torch takes seconds to import: --help and a wrong option answer without it.

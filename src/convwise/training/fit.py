@@ -22,6 +22,7 @@ from convwise.model.allocator import keep_freed_memory
 from convwise.model.build import build
 from convwise.model.race import Heat, LayerRace
 from convwise.model.trained import TrainedModel
+from convwise.training.balance import ClassSizes
 from convwise.training.early_stopping import BestEpoch, EarlyStopping
 from convwise.training.interrupt import StopOnInterrupt
 from convwise.training.loop import Ending, TrainingLoop
@@ -111,6 +112,10 @@ def fit_model(
         raise DataError(f"{len(train)} training images are too few to learn from")
     keep_freed_memory()
     recipe = resolve_optimizer(recipe, plan)
+    sizes = ClassSizes.of(train.labels, classes)
+    if told := sizes.told(recipe.balance):
+        watcher.message(told)
+    recipe = recipe.model_copy(update={"balance": sizes.resolve(recipe.balance)})
     torch.manual_seed(seed % 2**63)  # torch takes no larger number
     network = build(plan, seed=seed, fuse=fuse)
     model = TrainedModel(
@@ -153,6 +158,9 @@ def fit_model(
                 interrupt.requested or stopping.requested or watcher.wants_to_stop()
             ),
             watcher=watcher,
+            class_weights=(
+                torch.from_numpy(sizes.weights()) if recipe.balance == "weights" else None
+            ),
         )
         ending = loop.run()
         if ending == "interrupted" and not interrupt.requested:
@@ -187,6 +195,7 @@ def training_batches(
         recipe.augmentation,
         recipe.mixing,
         placed,
+        balanced=recipe.balance == "sampling",
     )
 
 

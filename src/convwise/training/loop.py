@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -49,6 +48,8 @@ class TrainingLoop:
             for example.
         stop_requested: asked after each step.
         watcher: told about each step and epoch.
+        class_weights: how much an image of each class counts, float32 (classes,), with a mean over
+            all images of 1; None where all count alike.
     """
 
     network: nn.Module
@@ -62,6 +63,7 @@ class TrainingLoop:
     on_epoch_end: Callable[[TrainingLoop, EpochRecord], None]
     stop_requested: Callable[[], bool]
     watcher: Watcher
+    class_weights: torch.Tensor | None = None
     history: list[EpochRecord] = field(default_factory=list)
 
     def run(self) -> Ending:
@@ -83,7 +85,7 @@ class TrainingLoop:
 
     def _epoch(self, epoch: int) -> None:
         weights = self.pruning.weights(epoch, self.progress.share)
-        steps = self.batches.steps(int(np.count_nonzero(weights)))
+        steps = self.batches.steps_of(epoch, weights > 0)
         sums, images, rate = _Sums(), 0, 0.0
         self.watcher.epoch_started(epoch)
         start = time.perf_counter()
@@ -120,9 +122,7 @@ class TrainingLoop:
         """Let each image's masks depend on (seed, epoch, image) and the layer alone."""
         dropouts = (module for module in self.network.modules() if isinstance(module, Dropout))
         for number, module in enumerate(dropouts):
-            module.keys = draws(
-                "dropout", self.batches.seed, epoch, number, counters=batch.positions
-            )
+            module.keys = draws("dropout", self.batches.seed, epoch, number, counters=batch.keys)
 
     def _step(self, batch: Batch, weight: torch.Tensor, where: str) -> tuple[float, float, float]:
         """Update the weights; return the sums of losses, of right answers and of weights."""
@@ -141,15 +141,17 @@ class TrainingLoop:
         return value * len(batch.labels), right, weight.sum().item()
 
     def _losses(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Return the cross-entropy of each image, (batch,); a mixed one has a share of two."""
-        smoothing = self.recipe.label_smoothing
-        losses = F.cross_entropy(logits, batch.labels, reduction="none", label_smoothing=smoothing)
+        """Return the loss of each image, (batch,); a mixed one has a share of two."""
+        losses = self._cross_entropy(logits, batch.labels)
         if batch.partners is None or batch.shares is None:
             return losses
-        others = F.cross_entropy(
-            logits, batch.partners, reduction="none", label_smoothing=smoothing
-        )
+        others = self._cross_entropy(logits, batch.partners)
         return batch.shares * losses + (1.0 - batch.shares) * others
+
+    def _cross_entropy(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        smoothing = self.recipe.label_smoothing
+        losses = F.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
+        return losses if self.class_weights is None else losses * self.class_weights[labels]
 
     def _finish_epoch(
         self, epoch: int, loss: float, accuracy: float, rate: float, speed: float
