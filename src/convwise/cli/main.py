@@ -45,6 +45,7 @@ convwise train fashion-mnist --time-limit 60s
 convwise train patients.csv --group patient
 convwise train fashion-mini --network lenet --epochs 10 --out runs/lenet
 convwise train photos/ --config recipe.toml --dry-run
+convwise train photos/ --find-lr
 """,
     ),
     "evaluate": (

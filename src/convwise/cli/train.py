@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -19,10 +19,12 @@ from convwise.cli.data_options import (
     Nested,
     NoCache,
 )
+from convwise.cli.find_lr import find_lr as search_rate
 from convwise.cli.kernel_table import kernel_table
 from convwise.cli.output import accuracy_line, answers, news, print_json
 from convwise.cli.share import parse_share
 from convwise.cli.training_view import training_view
+from convwise.errors import OptionError
 from convwise.image import Resize
 from convwise.training.settings import read_settings
 
@@ -89,6 +91,10 @@ def train(
     profile: Annotated[
         bool, Parameter(show_default=False, help="Print how the fused kernels did against torch.")
     ] = False,
+    find_lr: Annotated[
+        bool,
+        Parameter(show_default=False, help="Do not train: look for a learning rate in 100 steps."),
+    ] = False,
     dry_run: Annotated[
         bool, Parameter(show_default=False, help="Send one batch through everything, keep nothing.")
     ] = False,
@@ -112,6 +118,26 @@ def train(
         balance=balance,
         patience=patience,
     )
+    data_options: dict[str, Any] = {
+        "data_dir": data_dir,
+        "download": download,
+        "image_size": image_size,
+        "resize": resize,
+        "group": group,
+        "fold": fold,
+        "nested": nested,
+        "cache": not no_cache,
+        "max_bad": parse_share(max_bad, "--max-bad"),
+    }
+    if find_lr:
+        if dry_run:
+            raise OptionError("--find-lr and --dry-run do not go together; leave one of them out")
+        # It computes in fp32: what suits a network does not hang on the precision.
+        request.pop("precision", None)
+        arguments = sys.argv[1:]
+        return search_rate(
+            data, recipe, out=out, arguments=arguments, as_json=json, **data_options, **request
+        )
     # torch takes seconds to import: --help and a wrong option answer without it.
     from convwise.report.of_run import report_run
     from convwise.training.train import train as train_classifier
@@ -125,16 +151,8 @@ def train(
             track=track,
             command="convwise " + shlex.join(sys.argv[1:]),
             dry_run=dry_run,
-            data_dir=data_dir,
-            download=download,
-            image_size=image_size,
-            resize=resize,
-            group=group,
-            fold=fold,
-            nested=nested,
-            cache=not no_cache,
             fuse=not no_fuse,
-            max_bad=parse_share(max_bad, "--max-bad"),
+            **data_options,
             **request,
         )
     if dry_run:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch.optim import Optimizer
 
@@ -21,6 +20,7 @@ from convwise.data.batches import Batch, Batches
 from convwise.data.draws import draws
 from convwise.errors import TrainingError
 from convwise.model.modules import BatchNorm, Dropout
+from convwise.training.loss import image_losses
 from convwise.training.optimizer import set_learning_rate
 from convwise.training.precision import Precision, computing_in
 from convwise.training.progress import BatchRecord, EpochRecord, Watcher
@@ -142,16 +142,7 @@ class TrainingLoop:
 
     def _losses(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Return the loss of each image, (batch,); a mixed one has a share of two."""
-        losses = self._cross_entropy(logits, batch.labels)
-        if batch.partners is None or batch.shares is None:
-            return losses
-        others = self._cross_entropy(logits, batch.partners)
-        return batch.shares * losses + (1.0 - batch.shares) * others
-
-    def _cross_entropy(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        smoothing = self.recipe.label_smoothing
-        losses = F.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
-        return losses if self.class_weights is None else losses * self.class_weights[labels]
+        return image_losses(logits, batch, self.recipe.label_smoothing, self.class_weights)
 
     def _finish_epoch(
         self, epoch: int, loss: float, accuracy: float, rate: float, speed: float

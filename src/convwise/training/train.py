@@ -94,9 +94,9 @@ def train(
         data = load_data(data, seed=seed, **data_options)
     dataset = data.dataset if isinstance(data, Decoded) else data
     network_plan = plan(design, dataset.format, len(dataset.classes)).require()
-    decoded = data if isinstance(data, Decoded) else _read(data, watcher, max_bad, cache)
+    decoded = data if isinstance(data, Decoded) else read_pixels(data, watcher, max_bad, cache)
     job = _Job(
-        name=_short_name(network),
+        name=short_name(network),
         plan=network_plan,
         decoded=decoded,
         recipe=recipe or Recipe(),
@@ -125,7 +125,12 @@ def use_threads(count: int | None) -> None:
     torch.set_num_threads(count)
 
 
-def _read(dataset: Dataset, watcher: Watcher, max_bad: float, cache: bool) -> Decoded:
+def read_pixels(dataset: Dataset, watcher: Watcher, max_bad: float, cache: bool) -> Decoded:
+    """Decode a data set that shall be learnt from.
+
+    Raises:
+        DataError: there is too little to learn from, or too much is damaged.
+    """
     kept = PixelCache.of_user(watcher.message) if cache else None
     decoded = dataset.decode(watcher.reading, cache=kept)
     decoded.require_learnable(max_bad)
@@ -136,7 +141,7 @@ def _read(dataset: Dataset, watcher: Watcher, max_bad: float, cache: bool) -> De
     return decoded
 
 
-def _short_name(network: str | Path | Network) -> str:
+def short_name(network: str | Path | Network) -> str:
     """Return a word for the network: its zoo name, its file's name, or ``custom``."""
     if isinstance(network, Path):
         return network.stem

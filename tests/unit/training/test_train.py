@@ -350,4 +350,4 @@ def test_a_folder_that_cannot_be_made_is_told(decoded: Decoded, tmp_path: Path) 
     ],
 )
 def test_a_network_has_a_short_name(network: Any, name: str) -> None:
-    assert train_module._short_name(network) == name
+    assert train_module.short_name(network) == name
