@@ -92,8 +92,6 @@ def training_command(arguments: Sequence[str], rate: float) -> str:
 
 
 def _show(found: RateRange, command: str, page: Path) -> None:
-    from convwise.training.rate_range import RULE
-
     console = answers()
     scale = common_scale([found.smoothed])
     if scale is not None:
@@ -115,6 +113,6 @@ def _show(found: RateRange, command: str, page: Path) -> None:
     console.print()
     ran = "nowhere in this range" if found.diverged_at is None else f"at {found.diverged_at:.2g}"
     console.print(f"loss lowest at {found.lowest_at:.2g}; it runs away {ran}")
-    console.print(f"suggested --lr {found.suggested:g}: {RULE}", soft_wrap=True)
+    console.print(f"suggested --lr {found.suggested:g}: {found.rule}", soft_wrap=True)
     console.print(f"train with     {command}", soft_wrap=True)
     console.print(f"page           {page}", soft_wrap=True)

@@ -9,7 +9,7 @@ from convwise.report.charts.axes import bounds, round_ticks
 from convwise.report.charts.lines import Axis, Line, line_chart
 from convwise.report.page_writer import render
 from convwise.report.wording import count, shown
-from convwise.training.rate_range import RULE, RateRange
+from convwise.training.rate_range import RateRange
 
 
 def rate_page(found: RateRange, command: str) -> str:
@@ -47,7 +47,7 @@ def rate_page(found: RateRange, command: str) -> str:
         "rate.html.j2",
         title=f"{shown(found.network)} on {shown(found.data)}",
         suggested=f"{found.suggested:g}",
-        rule=RULE,
+        rule=found.rule,
         command=command,
         chart=chart,
         facts=(

@@ -45,6 +45,19 @@ def test_the_suggestion_lies_where_the_loss_still_falls(found: RateRange) -> Non
     assert at == min(found.smoothed) < 0.8 * found.smoothed[0]
 
 
+@pytest.mark.parametrize(("optimizer", "share"), [("muon", 1), ("sgd", 1 / 3), ("adamw", 1 / 5)])
+def test_the_suggestion_is_a_share_of_the_lowest_that_suits_the_optimizer(
+    optimizer: str, share: float
+) -> None:
+    losses = _Smoothed()
+    for loss in (3.0, 2.0, 1.0, 4.0):
+        losses.add(loss)
+    judged = _judged(losses, np.array([0.1, 0.2, 0.3, 0.4]), "data", "net", optimizer)
+    assert judged.lowest_at == 0.3
+    assert judged.suggested == pytest.approx(0.3 * share, rel=0.05)
+    assert judged.rule.endswith("the rate at which the smoothed loss is lowest")
+
+
 def test_the_test_repeats_to_the_bit(decoded: Decoded, found: RateRange) -> None:
     again = search(decoded)
     assert (again.losses, again.suggested) == (found.losses, found.suggested)
