@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from convwise.image import ImageFormat
     from convwise.model.build import build
     from convwise.model.modelfile import load_model
+    from convwise.report.comparison import compare
+    from convwise.training.callbacks import Callback
     from convwise.training.recipe import Recipe
     from convwise.training.resume import resume
     from convwise.training.run import Run
     from convwise.training.train import train
 
 _HOMES = {
+    "Callback": "convwise.training.callbacks",
     "Classifier": "convwise.classifier",
     "ConvwiseError": "convwise.errors",
     "ImageFormat": "convwise.image",
@@ -33,6 +36,7 @@ _HOMES = {
     "Recipe": "convwise.training.recipe",
     "Run": "convwise.training.run",
     "build": "convwise.model.build",
+    "compare": "convwise.report.comparison",
     "evaluate": "convwise.evaluation.evaluate",
     "load_data": "convwise.data",
     "load_model": "convwise.model.modelfile",
@@ -42,6 +46,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Callback",
     "Classifier",
     "ConvwiseError",
     "ImageFormat",
@@ -50,6 +55,7 @@ __all__ = [
     "Recipe",
     "Run",
     "build",
+    "compare",
     "evaluate",
     "load_data",
     "load_model",

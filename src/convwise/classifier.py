@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from convwise.evaluation.split import SHIFT_IMAGES, evaluate_split
 from convwise.image import ImageFormat
 from convwise.model.modelfile import load_model, model_bytes
 from convwise.model.trained import TrainedModel
+from convwise.training.callbacks import Callback, with_callbacks
 from convwise.training.decided import PrecisionChoice
 from convwise.training.fit import fit_model
 from convwise.training.progress import Watcher
@@ -67,16 +69,20 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.precision = precision
         self.watcher = watcher
 
-    def fit(self, images: ArrayLike, labels: ArrayLike) -> Self:
+    def fit(
+        self, images: ArrayLike, labels: ArrayLike, *, callbacks: Sequence[Callback] = ()
+    ) -> Self:
         """Train on images; a tenth of them is held out to watch the training.
 
         Args:
             images: uint8 (n, height, width) or (n, height, width, 1 or 3).
             labels: n labels of any type that sorts.
+            callbacks: told about progress through Keras's hooks; may end the training.
 
         Raises:
             DataError: the arrays do not belong together, or there are fewer than two classes.
             DesignError: the network does not fit the images.
+            OptionError: something in ``callbacks`` is no Callback.
         """
         pixels = _pixels(images)
         classes, codes = np.unique(np.asarray(labels), return_inverse=True)
@@ -101,7 +107,9 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             recipe=self.recipe or Recipe(),
             seed=self.seed,
             precision=self.precision,
-            watcher=self.watcher or Watcher(),
+            watcher=with_callbacks(self.watcher, callbacks),
+            # A temperature that is fitted to images that were learnt from is no good.
+            calibrate=bool(len(held)),
         )
         self.classes_ = classes
         self.model_ = fitted.model

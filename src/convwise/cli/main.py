@@ -45,6 +45,7 @@ convwise train fashion-mnist --time-limit 60s
 convwise train patients.csv --group patient
 convwise train fashion-mini --network lenet --epochs 10 --out runs/lenet
 convwise train photos/ --config recipe.toml --dry-run
+convwise train photos/ --find-lr
 """,
     ),
     "resume": (
@@ -68,6 +69,22 @@ convwise evaluate model.safetensors photos/ --split all --json
         """
 convwise predict runs/fashion-mini-fast-1 shoe.png shirt.jpg
 convwise predict model.safetensors new-photos/ --json > labels.jsonl
+""",
+    ),
+    "compare": (
+        "Compare runs on the same test images, and tell whether they differ.",
+        """
+convwise compare runs/photos-fast-1 runs/photos-fast-2
+convwise compare runs/a runs/b runs/c --html comparison.html
+convwise compare runs/a runs/b --json
+""",
+    ),
+    "runs": (
+        "List runs with their figures.",
+        """
+convwise runs
+convwise runs experiments/ --sort accuracy
+convwise runs --json
 """,
     ),
     "doctor": (

@@ -11,6 +11,8 @@ from convwise.report.wording import count, counted, shown
 _ENDINGS = {
     "time limit": "was stopped by its time limit",
     "interrupted": "was interrupted",
+    "early stopping": "ended early, as validation got no better,",
+    "callback": "was stopped by a callback",
     "running": "had not ended when this page was written:",
     "failed": "ended with weights that had run away",
 }
@@ -29,6 +31,11 @@ def notices(files: RunFiles, scores: Scores | None) -> tuple[str, ...]:
     if status != "finished":
         said.append(_stopped(status, files))
     said += [_set_back(each) for each in objects(files.run, "setbacks")]
+    best = number(mapping(files.run, "early_stopping"), "epoch")
+    if best is not None and best != epochs_done(files):
+        said.append(
+            f"The model has the weights of epoch {count(best)}, when its validation loss was least."
+        )
     if scores and scores.split != "test":
         said.append(f"There are no test scores; these are of the {scores.split} images.")
     if leaks := items(files.audit or {}, "leaks"):

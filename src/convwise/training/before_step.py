@@ -25,17 +25,15 @@ def warm_up_statistics(network: nn.Module, step: int) -> None:
             module.momentum_limit = (1 + step) / (10 + step)
 
 
-def set_dropout_keys(
-    network: nn.Module, seed: int, epoch: int, positions: NDArray[np.int64]
-) -> None:
+def set_dropout_keys(network: nn.Module, seed: int, epoch: int, keys: NDArray[np.int64]) -> None:
     """Let each image's masks depend on (seed, epoch, image) and the layer alone.
 
     Args:
         network: about to take a step.
         seed: of the training.
         epoch: its number.
-        positions: of the batch's images in their store, (batch,).
+        keys: what random changes of the batch's images depend on, (batch,).
     """
     dropouts = (module for module in network.modules() if isinstance(module, Dropout))
     for number, module in enumerate(dropouts):
-        module.keys = draws("dropout", seed, epoch, number, counters=positions)
+        module.keys = draws("dropout", seed, epoch, number, counters=keys)

@@ -14,6 +14,7 @@ from convwise.data.store import PixelStore
 from convwise.design.plan import Plan
 from convwise.model.race import Heat, LayerRace, use_winners
 from convwise.model.trained import TrainedModel
+from convwise.training.balance import ClassSizes
 from convwise.training.optimizer import resolve_optimizer
 from convwise.training.precision import Race, Tune, race, time_trial
 from convwise.training.progress import Watcher
@@ -93,6 +94,10 @@ def decide(
         fuse: whether kernels may be used; the network was built so.
     """
     recipe = resolve_optimizer(recipe, plan)
+    sizes = ClassSizes.of(store.labels, model.classes)
+    if told := sizes.told(recipe.balance):
+        watcher.message(told)
+    recipe = recipe.model_copy(update={"balance": sizes.resolve(recipe.balance)})
     images, labels = a_batch(model, store, recipe.batch_size)
     layers = LayerRace(model.network, images) if fuse and kernels.available() else None
     tune: Tune = (lambda network, number: None) if layers is None else layers.run

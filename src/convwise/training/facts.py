@@ -74,6 +74,7 @@ def result_facts(fitted: Fitted, test: Evaluation, validation: Evaluation) -> di
         "images_per_second": float(np.median(speeds)) if speeds else 0.0,
         "precision": fitted.race.chosen,
         "epochs": len(fitted.history),
+        "temperature": fitted.model.temperature,
     }
 
 
@@ -105,6 +106,7 @@ def _data_facts(decoded: Decoded) -> dict[str, Any]:
         "classes": list(dataset.classes),
         "counts": {split: len(store) for split, store in decoded.stores.items()},
         "fingerprint": decoded.fingerprint,
+        "test_fingerprint": decoded.fingerprint_of("test"),
         "skipped": len(decoded.skipped),
         "options": dict(dataset.options),
     }

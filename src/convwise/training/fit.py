@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -17,12 +17,15 @@ from convwise.design.plan import Plan
 from convwise.errors import DataError, DesignError, DivergedError, OptionError
 from convwise.evaluation.metrics import negative_log_likelihood
 from convwise.evaluation.predict import predict_store
+from convwise.evaluation.temperature import Scaling, validation_scaling
 from convwise.image import ImageFormat
 from convwise.model.allocator import keep_freed_memory
 from convwise.model.build import build
 from convwise.model.trained import TrainedModel
+from convwise.training.balance import ClassSizes
 from convwise.training.checkpoint import Checkpoint
 from convwise.training.decided import Decided, PrecisionChoice, decide
+from convwise.training.early_stopping import BestEpoch, EarlyStopping
 from convwise.training.interrupt import StopOnSignal
 from convwise.training.keeper import Keeper
 from convwise.training.loop import Ending, TrainingLoop
@@ -47,9 +50,11 @@ class Fitted:
         model: with the final weights.
         history: a record for each epoch.
         race: which precision was chosen, and why.
-        ending: ``finished``, ``time limit`` or ``interrupted``.
+        ending: ``finished``, ``time limit``, ``interrupted``, ``early stopping`` or ``callback``.
         seconds: of training, validation between epochs included.
         setbacks: how often training ran away and was taken back.
+        scaling: the temperature that the model has, and why; None where it was not asked for.
+        best: the epoch whose weights the model has; None without early stopping.
     """
 
     model: TrainedModel
@@ -58,6 +63,8 @@ class Fitted:
     ending: Ending
     seconds: float
     setbacks: tuple[Setback, ...] = ()
+    scaling: Scaling | None = None
+    best: BestEpoch | None = None
 
 
 def fit_model(
@@ -74,6 +81,7 @@ def fit_model(
     watcher: Watcher,
     data_options: Mapping[str, Any] | None = None,
     fuse: bool = True,
+    calibrate: bool = True,
     keeper: Keeper | None = None,
     stop: StopOnSignal | None = None,
     on_start: Callable[[Decided], None] = lambda decided: None,
@@ -102,6 +110,7 @@ def fit_model(
             ``recipe``, ``precision`` and ``fuse`` are not looked at.
         world: the processes that train together; process 0 decides, and is given as ``keeper`` and
             ``watcher`` what writes and tells.
+        calibrate: fit the model's temperature to the validation images.
 
     Raises:
         CheckpointError: the checkpoint is of another training.
@@ -129,14 +138,40 @@ def fit_model(
     loop = _loop(model, plan, train, validation, decided, keeper or Keeper(), watcher, world)
     with contextlib.ExitStack() as stack:
         stop = stop or stack.enter_context(StopOnSignal.told_to(watcher))
-        loop.stop_requested = lambda: stop.requested
+        early = loop.state.early_stopping
+        loop.stop_requested = lambda: stop.requested or early.requested or watcher.wants_to_stop()
         loop.begin(resume[1] if resume else None)
         with enough_memory(model, train, decided.recipe.batch_size, decided.race.chosen):
             ending = _run(loop)
+        if ending == "interrupted" and not stop.requested:
+            ending = _why_stopped(early, watcher)
         seconds = loop.state.progress.seconds
+    best = early.restore(network)
+    if best is not None:
+        watcher.message(str(early))
     network.eval()
+    watcher.ended()
+    scaling = validation_scaling(model, validation) if calibrate and world.leads else None
+    if scaling is not None:
+        watcher.message(str(scaling))
+        model = replace(model, temperature=scaling.temperature)
     state = loop.state
-    return Fitted(model, tuple(state.history), decided.race, ending, seconds, tuple(state.setbacks))
+    return Fitted(
+        model,
+        tuple(state.history),
+        decided.race,
+        ending,
+        seconds,
+        tuple(state.setbacks),
+        scaling,
+        best,
+    )
+
+
+def _why_stopped(early: EarlyStopping, watcher: Watcher) -> Ending:
+    if early.requested:
+        return "early stopping"
+    return "callback" if watcher.wants_to_stop() else "interrupted"
 
 
 def _require_trainable(plan: Plan, train: PixelStore, precision: PrecisionChoice) -> None:
@@ -167,9 +202,12 @@ def _loop(
         optimizer=make_optimizer(model.network, plan, recipe),
         pruning=Pruning(len(train), recipe.prune_easy, model.seed),
         progress=Progress(recipe.epochs, recipe.time_limit, world.clock),
+        early_stopping=EarlyStopping(recipe.patience),
     )
     state.progress.reserve(_expected_validation_seconds(decided.race, len(validation)))
-
+    weights = None
+    if recipe.balance == "weights":
+        weights = torch.from_numpy(ClassSizes.of(train.labels, model.classes).weights())
     return TrainingLoop(
         state=state,
         batches=training_batches(train, model.image_format, recipe, model.seed, world),
@@ -181,6 +219,7 @@ def _loop(
         watcher=watcher,
         forward=world.wrap(model.network),
         world=world,
+        class_weights=weights,
     )
 
 
@@ -228,6 +267,7 @@ def training_batches(
         recipe.mixing,
         placed,
         part=world.part,
+        balanced=recipe.balance == "sampling",
     )
 
 

@@ -15,6 +15,7 @@ from convwise.data.dataset import Decoded
 from convwise.design.plan import Plan
 from convwise.errors import DivergedError, OptionError
 from convwise.evaluation.split import evaluate_split
+from convwise.training.callbacks import with_callbacks
 from convwise.training.checkpoint import Checkpoint
 from convwise.training.data_request import DataRequest
 from convwise.training.decided import Decided, PrecisionChoice
@@ -25,6 +26,7 @@ from convwise.training.keeper import RunKeeper, Saving
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.run import Run, RunFolder
+from convwise.training.tracking import Track, trackers
 from convwise.training.world import ALONE, World
 
 # torchrun passes a signal on that its processes had from the terminal already.
@@ -49,6 +51,7 @@ class Job:
         saving: when checkpoints are made, and what a loss that is no number leads to.
         signals: which ones are wishes to stop.
         world: the processes that train together; process 0 starts or goes on, the others help.
+        track: what else records the training, below the run's folder.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Job:
     saving: Saving
     signals: tuple[int, ...] = (signal.SIGINT,)
     world: World = ALONE
+    track: Track | None = None
 
     def __post_init__(self) -> None:
         if self.world.size > 1 and self.saving.on_nan == "retry":
@@ -122,7 +126,8 @@ class Job:
         keeper = RunKeeper(folder, self.saving)
         with self._stop() as stop:
             try:
-                fitted = self._fit(stop, resume, keeper=keeper, on_start=on_start)
+                watcher = with_callbacks(self.watcher, trackers(self.track, folder.path))
+                fitted = self._fit(stop, resume, watcher, keeper=keeper, on_start=on_start)
                 if fitted.ending == "interrupted":
                     self.watcher.message(f"checkpoint kept; go on with: {keeper.command}")
                 run = self._finish(folder, facts, fitted)
@@ -139,7 +144,7 @@ class Job:
     def help(self, resume: tuple[Decided, Checkpoint] | None = None) -> None:
         """Train along with process 0, which writes what comes of it."""
         with self._stop() as stop:
-            self._fit(stop, resume)
+            self._fit(stop, resume, self.watcher)
 
     def _stop(self) -> StopOnSignal:
         return StopOnSignal.told_to(
@@ -147,7 +152,11 @@ class Job:
         )
 
     def _fit(
-        self, stop: StopOnSignal, resume: tuple[Decided, Checkpoint] | None, **hooks: Any
+        self,
+        stop: StopOnSignal,
+        resume: tuple[Decided, Checkpoint] | None,
+        watcher: Watcher,
+        **hooks: Any,
     ) -> Fitted:
         return fit_model(
             self.plan,
@@ -159,7 +168,7 @@ class Job:
             recipe=self.recipe,
             seed=self.seed,
             precision=self.precision,
-            watcher=self.watcher,
+            watcher=watcher,
             data_options=self.decoded.dataset.options,
             fuse=self.fuse,
             stop=stop,
@@ -179,6 +188,8 @@ class Job:
             "status": fitted.ending,
             "setbacks": [setback.to_dict() for setback in fitted.setbacks],
             "result": result_facts(fitted, test, validation),
+            "early_stopping": fitted.best.to_dict() if fitted.best else None,
+            "temperature": fitted.scaling.to_dict() if fitted.scaling else None,
         }
         folder.write_results(test, validation, fitted.model.classes)
         folder.write_json("run.json", facts)

@@ -14,7 +14,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from convwise.data.batches import Batch, Batches
@@ -23,15 +22,16 @@ from convwise.training.before_step import set_dropout_keys, warm_up_statistics
 from convwise.training.checkpoint import Checkpoint
 from convwise.training.interrupt import Overdue
 from convwise.training.keeper import Keeper
+from convwise.training.loss import image_losses
 from convwise.training.optimizer import set_learning_rate
 from convwise.training.precision import Precision, computing_in
-from convwise.training.progress import EpochRecord, Watcher
+from convwise.training.progress import BatchRecord, EpochRecord, Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.schedule import one_cycle
 from convwise.training.state import EpochSoFar, Setback, TrainingState
 from convwise.training.world import ALONE, World
 
-Ending = Literal["finished", "time limit", "interrupted"]
+Ending = Literal["finished", "time limit", "interrupted", "early stopping", "callback"]
 
 
 @dataclass
@@ -49,6 +49,8 @@ class TrainingLoop:
         stop_requested: asked after each step.
         watcher: told about each step and epoch.
         world: the processes that train together.
+        class_weights: how much an image of each class counts, float32 (classes,), with a mean over
+            all images of 1; None where all count alike.
 
     Attributes:
         stopping: whether all processes have agreed to stop.
@@ -64,6 +66,7 @@ class TrainingLoop:
     watcher: Watcher
     forward: Callable[[torch.Tensor], torch.Tensor] | None = None
     world: World = ALONE
+    class_weights: torch.Tensor | None = None
     stopping: bool = field(default=False, init=False)
 
     def begin(self, checkpoint: Checkpoint | None = None) -> None:
@@ -126,7 +129,8 @@ class TrainingLoop:
         if epoch.image_weights is None:
             epoch.image_weights = self.state.pruning.weights(epoch.number, progress.share)
         kept = epoch.image_weights > 0
-        steps = self.batches.steps(int(np.count_nonzero(kept)))
+        steps = self.batches.steps_of(epoch.number, kept)
+        self.watcher.epoch_started(epoch.number)
         begun = time.perf_counter()
         for batch in self.batches.epoch(epoch.number, kept, done=epoch.steps):
             self._step(batch, epoch.image_weights[batch.positions])
@@ -138,6 +142,15 @@ class TrainingLoop:
                 progress.share,
                 epoch.mean_loss,
                 epoch.images_per_second,
+            )
+            self.watcher.batch(
+                BatchRecord(
+                    epoch.number,
+                    epoch.steps,
+                    epoch.mean_loss,
+                    epoch.accuracy,
+                    epoch.learning_rate,
+                )
             )
             due = self._agree()
             if progress.share >= 1.0 or self.stopping:
@@ -166,7 +179,7 @@ class TrainingLoop:
         epoch.learning_rate = rate * one_cycle(progress.share, self.recipe.warmup)
         set_learning_rate(self.state.optimizer, epoch.learning_rate)
         warm_up_statistics(self.state.network, progress.step)
-        set_dropout_keys(self.state.network, self.batches.seed, epoch.number, batch.positions)
+        set_dropout_keys(self.state.network, self.batches.seed, epoch.number, batch.keys)
         epoch.add(*self._update(batch, torch.from_numpy(weights)))
         progress.step += 1
 
@@ -195,15 +208,8 @@ class TrainingLoop:
         return int(count), sums[0], sums[1], sums[2]
 
     def _losses(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Return the cross-entropy of each image, (batch,); a mixed one has a share of two."""
-        smoothing = self.recipe.label_smoothing
-        losses = F.cross_entropy(logits, batch.labels, reduction="none", label_smoothing=smoothing)
-        if batch.partners is None or batch.shares is None:
-            return losses
-        others = F.cross_entropy(
-            logits, batch.partners, reduction="none", label_smoothing=smoothing
-        )
-        return batch.shares * losses + (1.0 - batch.shares) * others
+        """Return the loss of each image, (batch,); a mixed one has a share of two."""
+        return image_losses(logits, batch, self.recipe.label_smoothing, self.class_weights)
 
     def _finish_epoch(self) -> None:
         """Validate, record the epoch, and turn to the next one."""
@@ -228,6 +234,7 @@ class TrainingLoop:
             images_per_second=epoch.images_per_second,
         )
         self.state.history.append(record)
+        self.state.early_stopping.observe(record, self.state.network)
         self.state.pruning.share_with(self.world)
         self.state.epoch = EpochSoFar(epoch.number + 1)
         self.keeper.add_epoch(record)

@@ -23,6 +23,7 @@ from convwise.training.machine import deciding_facts
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.run import CHECKSUMS, Run, RunFolder
+from convwise.training.tracking import FOLDER as TENSORBOARD
 from convwise.training.train import use_threads
 from convwise.training.world import ALONE, World
 
@@ -85,6 +86,8 @@ def resume(
             saving = Saving(**facts["saving"]).but(checkpoint_every, on_nan)
             facts["saving"] = saving.to_dict()
             job = _job(facts, data, watcher, signals, world)
+            if (path / TENSORBOARD).is_dir():
+                job = dataclasses.replace(job, track="tensorboard")
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"{path / 'run.json'} does not tell all ({error!r})") from None
         if job.recipe.time_limit:
@@ -111,7 +114,7 @@ def _read_facts(path: Path) -> dict[str, Any]:
 
 
 def _require_unfinished(path: Path, facts: dict[str, Any], complete: Sequence[str]) -> None:
-    if facts.get("status") not in ("finished", "time limit"):
+    if facts.get("status") not in ("finished", "time limit", "early stopping"):
         return
     sums = path / CHECKSUMS
     sealed = sums.read_text(encoding="utf-8").split() if sums.exists() else None

@@ -19,11 +19,12 @@ from torch.optim import Optimizer
 from convwise.errors import CheckpointError
 from convwise.model.weights import weights_of
 from convwise.training.checkpoint import Checkpoint
+from convwise.training.early_stopping import EarlyStopping
 from convwise.training.progress import EpochRecord
 from convwise.training.pruning import Pruning
 from convwise.training.schedule import Progress
 
-_NETWORK, _OPTIMIZER = "network.", "optimizer."
+_NETWORK, _OPTIMIZER, _BEST = "network.", "optimizer.", "best."
 _LAST_LOSSES, _IMAGE_WEIGHTS, _RANDOM = "last_losses", "image_weights", "random_state"
 
 
@@ -112,6 +113,7 @@ class TrainingState:
         history: a record for each complete epoch.
         learning_rate_factor: what the recipe's rates are multiplied by.
         setbacks: why that is below 1.
+        early_stopping: the best epoch so far, and its weights.
     """
 
     network: nn.Module
@@ -122,6 +124,7 @@ class TrainingState:
     history: list[EpochRecord] = field(default_factory=list)
     learning_rate_factor: float = 1.0
     setbacks: list[Setback] = field(default_factory=list)
+    early_stopping: EarlyStopping = field(default_factory=lambda: EarlyStopping(None))
 
     @property
     def place(self) -> str:
@@ -137,6 +140,7 @@ class TrainingState:
             for quantity, value in self.optimizer.state.get(weight, {}).items():
                 if isinstance(value, Tensor):
                     tensors[f"{_OPTIMIZER}{name}.{quantity}"] = value.detach().cpu().contiguous()
+        tensors |= {_BEST + name: value for name, value in self.early_stopping.weights.items()}
         tensors[_LAST_LOSSES] = torch.from_numpy(self.pruning.last_losses)
         if self.epoch.image_weights is not None:
             tensors[_IMAGE_WEIGHTS] = torch.from_numpy(self.epoch.image_weights)
@@ -156,6 +160,7 @@ class TrainingState:
             "history": [record.to_dict() for record in self.history],
             "learning_rate_factor": self.learning_rate_factor,
             "setbacks": [setback.to_dict() for setback in self.setbacks],
+            "early_stopping": self.early_stopping.facts,
         }
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -177,6 +182,8 @@ class TrainingState:
             self.history[:] = [EpochRecord(**record) for record in facts["history"]]
             self.learning_rate_factor = facts["learning_rate_factor"]
             self.setbacks[:] = [Setback(**setback) for setback in facts["setbacks"]]
+            self.early_stopping.weights = checkpoint.below(_BEST)
+            self.early_stopping.facts = dict(facts["early_stopping"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint is of another training ({error})") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from convwise.design.network import Network
 from convwise.design.plan import plan
 from convwise.design.resolve import resolve_network
 from convwise.errors import OptionError
+from convwise.training.callbacks import Callback, with_callbacks
 from convwise.training.data_request import DataRequest, read
 from convwise.training.decided import PrecisionChoice
 from convwise.training.job import Job
@@ -22,6 +24,7 @@ from convwise.training.keeper import Saving
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.run import Run, choose_folder, require_free
+from convwise.training.tracking import Track, trackers
 from convwise.training.world import ALONE, World
 
 DEFAULT_NETWORK = "fast"
@@ -37,6 +40,8 @@ def train(
     precision: PrecisionChoice = "auto",
     threads: int | None = None,
     watcher: Watcher | None = None,
+    callbacks: Sequence[Callback] = (),
+    track: Track | None = None,
     command: str = "",
     dry_run: bool = False,
     max_bad: float = MAX_BAD,
@@ -59,6 +64,8 @@ def train(
         precision: ``auto`` races fp32 against bf16 on the real network.
         threads: of torch; all cores of this process unless given. Another number gives other bits.
         watcher: told about progress.
+        callbacks: told about progress through Keras's hooks; may end the training.
+        track: ``tensorboard`` writes scalars into the run's folder ``tensorboard``.
         command: recorded as the command that repeats the run.
         dry_run: send one batch through everything, in a folder that is removed again.
         max_bad: the largest share of damaged picture files, 0…1, that training puts up with.
@@ -74,11 +81,13 @@ def train(
     Raises:
         DataError: the data cannot be read or learnt from.
         DesignError: the network does not fit the images.
+        MissingExtraError: ``track`` needs a package that is not installed.
         OptionError: an option cannot be used, or ``out`` exists.
         StorageError: a file could not be written.
         TrainingError: the loss is no number.
     """
-    watcher = watcher or Watcher()
+    watcher = with_callbacks(watcher, callbacks)
+    trackers(track, Path())
     if dry_run and world.size > 1:
         raise OptionError("--dry-run: one process is enough for that")
     if out is not None and world.leads:
@@ -92,7 +101,7 @@ def train(
     dataset = data.dataset if isinstance(data, Decoded) else data
     network_plan = plan(design, dataset.format, len(dataset.classes)).require()
     job = Job(
-        name=_short_name(network),
+        name=short_name(network),
         plan=network_plan,
         decoded=data if isinstance(data, Decoded) else read(data, watcher, max_bad, cache),
         asked_data=asked_data,
@@ -101,6 +110,7 @@ def train(
         precision=precision,
         command=command,
         watcher=watcher,
+        track=track,
         fuse=fuse,
         saving=saving or Saving(),
         signals=signals,
@@ -127,7 +137,7 @@ def use_threads(count: int | None, world: World = ALONE) -> None:
     torch.set_num_threads(count)
 
 
-def _short_name(network: str | Path | Network) -> str:
+def short_name(network: str | Path | Network) -> str:
     """Return a word for the network: its zoo name, its file's name, or ``custom``."""
     if isinstance(network, Path):
         return network.stem

@@ -71,6 +71,8 @@ def test_run_json_tells_what_was_asked_and_what_came_of_it(run: Run, decoded: De
         *("convwise", "status", "command", "created", "asked", "recipe", "network", "image_format"),
         *("data", "seed", "threads", "precision", "kernels", "versions", "machine", "result"),
         *("fuse", "saving", "decides_bits", "setbacks"),
+        "temperature",
+        "early_stopping",
     }
     assert (facts["status"], facts["command"]) == ("finished", "convwise train bars/")
     assert facts["asked"] == {"epochs": 2, "batch_size": 10, "prune_easy": 0.0}
@@ -249,7 +251,10 @@ def test_watchers_are_told_of_every_step(decoded: Decoded, tmp_path: Path, notes
         [number / 6 for number in range(1, 7)]
     )
     assert notes.of("epoch") == [(1,), (2,)]
-    assert notes.of("message") == [("scoring the test split, once",)]
+    assert notes.of("message") == [
+        ("temperature stays 1: 9 validation images are fewer than 50",),
+        ("scoring the test split, once",),
+    ]
 
 
 def test_a_folder_is_read_and_trained_on(tmp_path: Path, notes: Any) -> None:
@@ -349,4 +354,4 @@ def test_a_folder_that_cannot_be_made_is_told(decoded: Decoded, tmp_path: Path) 
     ],
 )
 def test_a_network_has_a_short_name(network: Any, name: str) -> None:
-    assert train_module._short_name(network) == name
+    assert train_module.short_name(network) == name
