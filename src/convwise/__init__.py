@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from convwise.image import ImageFormat
     from convwise.model.build import build
     from convwise.model.modelfile import load_model
+    from convwise.report.comparison import compare
+    from convwise.training.callbacks import Callback
     from convwise.training.recipe import Recipe
+    from convwise.training.resume import resume
     from convwise.training.run import Run
     from convwise.training.train import train
 
 _HOMES = {
+    "Callback": "convwise.training.callbacks",
     "Classifier": "convwise.classifier",
     "ConvwiseError": "convwise.errors",
     "ImageFormat": "convwise.image",
@@ -33,15 +37,18 @@ _HOMES = {
     "Recipe": "convwise.training.recipe",
     "Run": "convwise.training.run",
     "build": "convwise.model.build",
+    "compare": "convwise.report.comparison",
     "evaluate": "convwise.evaluation.evaluate",
     "features": "convwise.evaluation.features",
     "load_data": "convwise.data",
     "load_model": "convwise.model.modelfile",
     "plan": "convwise.design.plan",
+    "resume": "convwise.training.resume",
     "train": "convwise.training.train",
 }
 
 __all__ = [
+    "Callback",
     "Classifier",
     "ConvwiseError",
     "ImageFormat",
@@ -50,11 +57,13 @@ __all__ = [
     "Recipe",
     "Run",
     "build",
+    "compare",
     "evaluate",
     "features",
     "load_data",
     "load_model",
     "plan",
+    "resume",
     "train",
 ]
 

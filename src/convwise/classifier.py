@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +24,9 @@ from convwise.image import ImageFormat
 from convwise.model.modelfile import load_model, model_bytes
 from convwise.model.pretrained.start import Start, requested_start
 from convwise.model.trained import TrainedModel
-from convwise.training.fit import PrecisionChoice, fit_model
+from convwise.training.callbacks import Callback, with_callbacks
+from convwise.training.decided import PrecisionChoice
+from convwise.training.fit import fit_model
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.storage import write_atomically
@@ -76,17 +79,21 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.start_from = start_from
         self.weights = weights
 
-    def fit(self, images: ArrayLike, labels: ArrayLike) -> Self:
+    def fit(
+        self, images: ArrayLike, labels: ArrayLike, *, callbacks: Sequence[Callback] = ()
+    ) -> Self:
         """Train on images; a tenth of them is held out to watch the training.
 
         Args:
             images: uint8 (n, height, width) or (n, height, width, 1 or 3).
             labels: n labels of any type that sorts.
+            callbacks: told about progress through Keras's hooks; may end the training.
 
         Raises:
             DataError: the arrays do not belong together, or there are fewer than two classes.
             DesignError: the network does not fit the images.
             ModelFileError: the weights of ``start_from`` cannot be read, or do not fit.
+            OptionError: something in ``callbacks`` is no Callback.
         """
         start = requested_start(self.start_from, self.weights)
         network = start.redesign(self.network) if start else resolve_network(self.network or "fast")
@@ -112,8 +119,10 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             recipe=self.recipe or Recipe(),
             seed=self.seed,
             precision=self.precision,
-            watcher=self.watcher or Watcher(),
             start=start,
+            watcher=with_callbacks(self.watcher, callbacks),
+            # A temperature that is fitted to images that were learnt from is no good.
+            calibrate=bool(len(held)),
         )
         self.classes_ = classes
         self.model_ = fitted.model

@@ -59,6 +59,8 @@ def test_importing_convwise_imports_nothing_heavy() -> None:
         ["predict", "--help"],
         ["train", "photos", "--epochs", "0"],
         ["design", "lenet", "--image", "28x28x1", "--classes", "10"],
+        ["compare", "--help"],
+        ["runs", "."],
     ],
     ids=" ".join,
 )

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from convwise.cli.new_file import require_new_file
 from convwise.cli.output import answers, news, print_json
 from convwise.design import zoo
 from convwise.design.plan import Plan, plan
@@ -75,7 +76,7 @@ def design(
             " file; convwise design --help shows examples"
         )
     if html is not None:
-        _refuse_file(html)
+        require_new_file(html, "--html")
     made = _plan(network, image, classes)
     images = 1 if batch is None else batch
     if to is not None:
@@ -102,15 +103,6 @@ def _refuse_conflicts(given: dict[str, object]) -> None:
         for other in others:
             if given[flag] not in (None, False) and given[other] not in (None, False):
                 raise OptionError(f"{flag} and {other} do not go together; leave one of them out")
-
-
-def _refuse_file(path: Path) -> None:
-    if path.is_dir():
-        raise OptionError(f"{path} is a folder; give --html the name of a file in it")
-    if path.exists():
-        raise OptionError(f"{path} exists; files are never overwritten: choose another name")
-    if not path.parent.is_dir():
-        raise OptionError(f"{path.parent} is no folder; make it first, or choose another name")
 
 
 def _plan(network: str, image: str | None, classes: int | None) -> Plan:

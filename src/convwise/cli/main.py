@@ -46,6 +46,16 @@ convwise train patients.csv --group patient
 convwise train fashion-mini --network lenet --epochs 10 --out runs/lenet
 convwise train photos/ --from efficientnet-lite0
 convwise train photos/ --config recipe.toml --dry-run
+convwise train photos/ --find-lr
+""",
+    ),
+    "resume": (
+        "Go on with an interrupted training, to the same bits.",
+        """
+convwise resume runs/photos-fast-1
+convwise resume runs/photos-fast-1 --data /mnt/photos
+convwise resume runs/photos-fast-1 --on-nan retry
+convwise resume runs/photos-fast-1 --threads 4 --inexact
 """,
     ),
     "evaluate": (
@@ -69,6 +79,22 @@ convwise features efficientnet-lite0 photos/ --out features.npz
 convwise features runs/photos-fast-1 photos/ --out features.parquet
 """,
     ),
+    "compare": (
+        "Compare runs on the same test images, and tell whether they differ.",
+        """
+convwise compare runs/photos-fast-1 runs/photos-fast-2
+convwise compare runs/a runs/b runs/c --html comparison.html
+convwise compare runs/a runs/b --json
+""",
+    ),
+    "runs": (
+        "List runs with their figures.",
+        """
+convwise runs
+convwise runs experiments/ --sort accuracy
+convwise runs --json
+""",
+    ),
     "doctor": (
         "Tell what convwise finds on this machine, and what is missing.",
         """
@@ -86,7 +112,8 @@ Start here:
   convwise train fashion-mini --time-limit 45s
   convwise train photos/            (one folder of images for each class)
 
-Exit codes: 0 done, 1 failed, 2 the request was wrong, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 the request was wrong, 130 interrupted,
+143 terminated.
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -19,17 +19,16 @@ from convwise.cli.data_options import (
     Nested,
     NoCache,
 )
+from convwise.cli.find_lr import find_lr as search_rate
 from convwise.cli.kernel_table import kernel_table
-from convwise.cli.output import accuracy_line, answers, news, print_json
+from convwise.cli.output import news, print_json
+from convwise.cli.run_ending import SIGNALS, exit_code, show_run
+from convwise.cli.saving_options import CheckpointEvery, OnNan, parse_every
 from convwise.cli.share import parse_share
 from convwise.cli.training_view import training_view
+from convwise.errors import OptionError
 from convwise.image import Resize
 from convwise.training.settings import read_settings
-
-if TYPE_CHECKING:
-    from convwise.training.run import Run
-
-INTERRUPTED = 130
 
 
 def train(
@@ -63,6 +62,14 @@ def train(
     precision: Annotated[
         Literal["auto", "fp32", "bf16"] | None, Parameter(help="Default: auto, which races both.")
     ] = None,
+    balance: Annotated[
+        Literal["none", "weights", "sampling", "auto"] | None,
+        Parameter(help="Let rare classes count more. Default: none."),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        Parameter(help="Stop after so many epochs without a lower validation loss; keep the best."),
+    ] = None,
     threads: Annotated[int | None, Parameter(help="Default: all cores.")] = None,
     image_size: ImageSize = None,
     resize: Annotated[
@@ -82,14 +89,23 @@ def train(
         Parameter(name="--set", help="NAME=VALUE of any other setting of the recipe; repeatable."),
     ] = None,
     out: Annotated[Path | None, Parameter(help="Folder of the run. Default: below runs/.")] = None,
+    checkpoint_every: CheckpointEvery = None,
+    on_nan: OnNan = None,
     data_dir: DataDir = None,
     download: Download = False,
     no_cache: NoCache = False,
+    track: Annotated[
+        Literal["tensorboard"] | None, Parameter(help="Also write scalars into RUN/tensorboard.")
+    ] = None,
     no_fuse: Annotated[
         bool, Parameter(show_default=False, help="Compute each layer on its own, all by torch.")
     ] = False,
     profile: Annotated[
         bool, Parameter(show_default=False, help="Print how the fused kernels did against torch.")
+    ] = False,
+    find_lr: Annotated[
+        bool,
+        Parameter(show_default=False, help="Do not train: look for a learning rate in 100 steps."),
     ] = False,
     dry_run: Annotated[
         bool, Parameter(show_default=False, help="Send one batch through everything, keep nothing.")
@@ -111,14 +127,44 @@ def train(
         time_limit=time_limit,
         batch_size=batch_size,
         learning_rate=lr,
+        balance=balance,
+        patience=patience,
     )
+    data_options: dict[str, Any] = {
+        "data_dir": data_dir,
+        "download": download,
+        "image_size": image_size,
+        "group": group,
+        "fold": fold,
+        "nested": nested,
+        "cache": not no_cache,
+        "max_bad": parse_share(max_bad, "--max-bad"),
+    }
     if resize is not None:
-        request["resize"] = resize
+        data_options["resize"] = resize
+    if find_lr:
+        if from_ is not None or weights is not None:
+            raise OptionError(
+                "--find-lr looks from scratch; with --from and --weights give --lr, or leave it out"
+            )
+        if dry_run:
+            raise OptionError("--find-lr and --dry-run do not go together; leave one of them out")
+        # It computes in fp32: what suits a network does not hang on the precision.
+        request.pop("precision", None)
+        arguments = sys.argv[1:]
+        return search_rate(
+            data, recipe, out=out, arguments=arguments, as_json=json, **data_options, **request
+        )
     # torch takes seconds to import: --help and a wrong option answer without it.
     from convwise.report.of_run import report_run
+    from convwise.training.keeper import Saving
     from convwise.training.train import train as train_classifier
+    from convwise.training.world import world_of_environment
 
-    with training_view(news(), as_json=json) as view:
+    with (
+        world_of_environment() as world,
+        training_view(news(), as_json=json, shown=world.leads) as view,
+    ):
         run = train_classifier(
             data,
             recipe=recipe,
@@ -126,17 +172,14 @@ def train(
             weights=weights,
             out=out,
             watcher=view,
+            track=track,
             command="convwise " + shlex.join(sys.argv[1:]),
             dry_run=dry_run,
-            data_dir=data_dir,
-            download=download,
-            image_size=image_size,
-            group=group,
-            fold=fold,
-            nested=nested,
-            cache=not no_cache,
             fuse=not no_fuse,
-            max_bad=parse_share(max_bad, "--max-bad"),
+            saving=Saving().but(parse_every(checkpoint_every), on_nan),
+            signals=SIGNALS,
+            world=world,
+            **data_options,
             **request,
         )
     if dry_run:
@@ -148,24 +191,5 @@ def train(
     if json:
         print_json(run.summary)
     elif not dry_run:
-        _show(run)
-    return INTERRUPTED if run.status == "interrupted" else 0
-
-
-def _show(run: Run) -> None:
-    """Print what a person wants to know at the end."""
-    console = answers()
-    result = run.facts["result"]
-    if run.status == "interrupted":
-        console.print("interrupted: what was learnt until then is kept and scored")
-    console.print(f"test accuracy  {accuracy_line(run.test.figures)}", soft_wrap=True)
-    console.print(
-        f"trained        {result['epochs']} epochs in {result['train_seconds']:.1f} s,"
-        f" {result['images_per_second']:,.0f} images/s in {result['precision']}",
-        soft_wrap=True,
-    )
-    skipped = run.facts["data"]["skipped"]
-    if skipped:
-        console.print(f"skipped        {skipped} files, listed in {run.folder / 'audit.json'}")
-    console.print(f"model          {run.folder / 'model.safetensors'}", soft_wrap=True)
-    console.print(f"report         {run.folder / 'report.html'}", soft_wrap=True)
+        show_run(run)
+    return exit_code(run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from convwise.data.augment.augmentation import Augmentation
 from convwise.data.augment.mixing import Mixed, Mixing
+from convwise.data.balanced import balanced_turns
 from convwise.data.draws import draws
 from convwise.data.store import PixelStore
 from convwise.errors import DataError, OptionError
@@ -96,6 +97,8 @@ class Batch(NamedTuple):
         positions: of the pictures in their store, int64, (batch,).
         partners: labels of the pictures that these were mixed with, int64, (batch,); or None.
         shares: how much of each label is the picture's own, float32, (batch,); or None.
+        turns: what random changes of these pictures depend on, int64, (batch,), where a picture
+            comes more than once in an epoch (:mod:`convwise.data.balanced`); else None.
     """
 
     inputs: torch.Tensor
@@ -103,6 +106,12 @@ class Batch(NamedTuple):
     positions: NDArray[np.int64]
     partners: torch.Tensor | None = None
     shares: torch.Tensor | None = None
+    turns: NDArray[np.int64] | None = None
+
+    @property
+    def keys(self) -> NDArray[np.int64]:
+        """What random changes depend on, int64, (batch,)."""
+        return self.positions if self.turns is None else self.turns
 
 
 class Batches:
@@ -117,6 +126,8 @@ class Batches:
         mixing: how pictures are mixed with others; None leaves each as it is.
         placed: does the work of batches that need no more than it can do, with the same bits.
         drop_last: leave out the incomplete batch at an epoch's end.
+        part: takes from a batch's positions those that are trained on in this process.
+        balanced: draw all classes equally often in an epoch, which stays as long as it is.
 
     Raises:
         OptionError: ``batch_size`` is below 1.
@@ -138,6 +149,8 @@ class Batches:
         mixing: Mixing | None = None,
         placed: Placed | None = None,
         drop_last: bool = True,
+        part: Callable[[NDArray[np.int64]], NDArray[np.int64]] = lambda positions: positions,
+        balanced: bool = False,
     ) -> None:
         if batch_size < 1:
             raise OptionError(f"batch size {batch_size} is below 1")
@@ -152,6 +165,9 @@ class Batches:
         self.placed = placed
         self._table = level_table(image_format)
         self.drop_last = drop_last
+        self._part = part
+        self.balanced = balanced
+        self._turns: tuple[int, NDArray[np.int64]] | None = None
 
     def __len__(self) -> int:
         return self.steps(len(self.store))
@@ -161,60 +177,84 @@ class Batches:
         whole, rest = divmod(pictures, self.batch_size)
         return max(whole + bool(rest and not self.drop_last), 1)
 
+    def steps_of(self, epoch: int, kept: NDArray[np.bool_]) -> int:
+        """Return how many batches an epoch gives of the pictures that take part in it."""
+        if not self.balanced:
+            return self.steps(int(np.count_nonzero(kept)))
+        return self.steps(int(np.count_nonzero(kept[self.order(epoch) % len(self.store)])))
+
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """Return the positions of all pictures in this epoch's order, (n,)."""
+        """Return the positions of all pictures in this epoch's order, (n,).
+
+        Balanced, these are turns: see :func:`convwise.data.balanced.balanced_turns`.
+        """
+        if self.balanced:
+            if self._turns is None or self._turns[0] != epoch:
+                self._turns = epoch, balanced_turns(self.store.labels, self.seed, epoch)
+            return self._turns[1]
         positions = np.arange(len(self.store), dtype=np.int64)
         return np.argsort(draws("shuffle", self.seed, epoch, counters=positions), kind="stable")
 
-    def epoch(self, number: int, kept: NDArray[np.bool_] | None = None) -> Iterator[Batch]:
+    def epoch(
+        self, number: int, kept: NDArray[np.bool_] | None = None, *, done: int = 0
+    ) -> Iterator[Batch]:
         """Yield the batches of one epoch.
 
         Args:
             number: of the epoch.
             kept: whether each picture takes part, (n,); None stands for all of them.
+            done: leave out so many batches, which were trained on before.
         """
         order = self.order(number)
         if kept is not None:
-            order = order[kept[order]]
-        for start in range(0, self.steps(len(order)) * self.batch_size, self.batch_size):
-            chosen = order[start : start + self.batch_size]
-            yield self._batch(chosen, number)
+            order = order[kept[order % len(self.store)]]
+        for step in range(done, self.steps(len(order))):
+            start = step * self.batch_size
+            yield self._batch(self._part(order[start : start + self.batch_size]), number)
 
     def pictures(self, chosen: NDArray[np.int64], epoch: int) -> Mixed:
-        """Return the pictures at these positions as they are trained on in an epoch."""
+        """Return the pictures at these positions, or turns, as they are trained on in an epoch."""
         pixels = self._changed(chosen, epoch)
+        count = len(self.store)
         if not self.mixing:
-            return Mixed(pixels, chosen, np.ones(len(chosen), np.float32))
-        return self.mixing.apply(
+            return Mixed(pixels, chosen % count, np.ones(len(chosen), np.float32))
+        # Partners too are drawn from balanced turns, or mixing would undo the balance.
+        pool = self.order(epoch) if self.balanced else np.arange(count, dtype=np.int64)
+        mixed = self.mixing.apply(
             pixels,
             chosen,
-            lambda places: self._changed(places, epoch),
-            count=len(self.store),
+            lambda places: self._changed(pool[places], epoch),
+            count=count,
             seed=self.seed,
             epoch=epoch,
         )
+        return mixed._replace(partners=pool[mixed.partners] % count)
 
     def _batch(self, chosen: NDArray[np.int64], epoch: int) -> Batch:
-        labels = torch.from_numpy(self.store.labels[chosen])
+        positions = chosen % len(self.store)
+        turns = chosen if self.balanced else None
+        labels = torch.from_numpy(self.store.labels[positions])
         augmentation = self.augmentation or Augmentation(0, flip=False)
         if self.placed and augmentation.only_places and not self.mixing:
             moves = augmentation.choices(chosen, self.seed, epoch)
-            rows = chosen if self.store.rows is None else self.store.rows[chosen]
+            rows = positions if self.store.rows is None else self.store.rows[positions]
             pad_value = self.image_format.pad_value
             inputs = self.placed(self.store.images, rows, moves, self._table, pad_value)
-            return Batch(inputs, labels, chosen)
+            return Batch(inputs, labels, positions, turns=turns)
         pictures = self.pictures(chosen, epoch)
         inputs = to_input(pictures.pixels, self.image_format)
         if not self.mixing:
-            return Batch(inputs, labels, chosen)
+            return Batch(inputs, labels, positions, turns=turns)
         partners = torch.from_numpy(self.store.labels[pictures.partners])
-        return Batch(inputs, labels, chosen, partners, torch.from_numpy(pictures.shares))
+        shares = torch.from_numpy(pictures.shares)
+        return Batch(inputs, labels, positions, partners, shares, turns)
 
     def _changed(self, chosen: NDArray[np.int64], epoch: int) -> NDArray[np.uint8]:
+        pixels = self.store.take(chosen % len(self.store))
         if self.augmentation is None:
-            return self.store.take(chosen)
+            return pixels
         return self.augmentation.apply(
-            self.store.take(chosen),
+            pixels,
             chosen,
             self.seed,
             epoch,

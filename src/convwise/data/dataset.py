@@ -263,10 +263,15 @@ class Decoded:
         Ids do not enter: a folder that is moved, or exported and read again with the same class
         names, is the same data. The pixels enter by a digest of each picture.
         """
+        return self.fingerprint_of(*self.stores)
+
+    def fingerprint_of(self, *splits: str) -> str:
+        """SHA-256 over class names, and over labels and pixels of these splits, in order."""
         digest = hashlib.sha256()
         for name in self.dataset.classes:
             digest.update(_framed(name.encode("utf-8", "surrogatepass")))
-        for split, store in self.stores.items():
+        for split in splits:
+            store = self.stores[split]
             digest.update(_framed(f"{split} {(len(store), *store.shape)}".encode()))
             digest.update(store.labels.astype("<i8", copy=False).tobytes())
             digest.update(store.digests.tobytes())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from convwise.data.store import PixelStore
 from convwise.evaluation.metrics import score
 from convwise.evaluation.predict import predict_store
 from convwise.evaluation.shift import shift_robustness
+from convwise.evaluation.temperature import sureness, unscaled
 from convwise.model.trained import TrainedModel
 
 SHIFT_IMAGES = 1_000
@@ -26,7 +27,8 @@ class Evaluation:
     """Figures of a model on a split, and the predictions that they come from.
 
     Args:
-        figures: plain JSON values, see ``metrics.score``; with ``shift`` where it was measured.
+        figures: plain JSON values, see ``metrics.score``; with ``temperature``, with ``unscaled``
+            (``nll`` and ``ece`` without it), and with ``shift`` where it was measured.
         labels: int64 (images,).
         probabilities: float32 (images, classes).
         ids: a name for each image.
@@ -61,6 +63,8 @@ def evaluate_split(
     """
     probabilities = predict_store(model, store, on_progress=on_progress)
     figures = score(store.labels, probabilities, model.classes)
+    figures["temperature"] = model.temperature
+    figures["unscaled"] = asdict(sureness(store.labels, unscaled(probabilities, model.temperature)))
     figures["shift"] = []
     if shift_images:
         affordable = SHIFT_FLOPS // max(model.network.plan.total_flops, 1)

@@ -6,8 +6,10 @@ says how many bytes it moves, and names its torch equivalent, which is also what
 cannot. Which of the two is used, is settled by a race on the shapes of the real network
 (``convwise.model.race``).
 
-Start reading with ``parallel``: how a kernel is compiled and run on torch's own threads. Then
-``max_pool``, ``batch_norm``, ``dropout`` and ``pictures``, in this order.
+Start reading with ``parallel``: how a kernel is compiled and run on torch's own threads, and with
+``number``: what it reads and writes. Then the kernels, the simplest first: ``residual_sum``,
+``max_pool``, ``dropout``, ``pictures``; and batch normalisation, which stands on ``wide_rows`` and
+``moments``.
 """
 
 from __future__ import annotations

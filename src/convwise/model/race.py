@@ -19,7 +19,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -66,6 +66,33 @@ class Heat:
         """Return plain JSON values."""
         return dataclasses.asdict(self) | {"layers": list(self.layers), "shape": list(self.shape)}
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Heat:
+        """Return what :meth:`to_dict` made.
+
+        Raises:
+            TypeError: a value is missing or left over.
+        """
+        lists = {"layers": tuple(values["layers"]), "shape": tuple(values["shape"])}
+        return cls(**values | lists)
+
+
+def use_winners(network: nn.Module, heats: Sequence[Heat]) -> None:
+    """Let a network use the kernels that have won before, and those that need not race."""
+    for name, module in network.named_modules():
+        if isinstance(module, Raced):
+            module.kernel_types = frozenset(
+                number
+                for number in TOLERANCES
+                if not module.raced
+                or any(
+                    name in heat.layers
+                    and heat.winner == "kernel"
+                    and heat.number == str(number).removeprefix("torch.")
+                    for heat in heats
+                )
+            )
+
 
 class LayerRace:
     """The race of all layers of one network; only where ``kernels.available()``.
@@ -74,6 +101,10 @@ class LayerRace:
         network: about to be trained; it is not changed before :meth:`apply`.
         images: one real batch, float32 (batch, channels, height, width).
         notes: the file in which outcomes are kept; None for the user's cache.
+
+    Attributes:
+        heats: those that were run.
+        seconds_of_compiling: which the runs took besides, for kernels that were not kept yet.
 
     Example:
         >>> from convwise.design.plan import plan
@@ -95,10 +126,14 @@ class LayerRace:
         self.groups = self._alike(images)
         self._notes = _Notes(notes or _notes_file())
         self.heats: list[Heat] = []
+        self.seconds_of_compiling = 0.0
         self._winners: dict[str, set[torch.dtype]] = {name: set() for name in self._modules}
 
     def run(self, network: nn.Module, number: torch.dtype) -> None:
         """Race every layer for one type of number, and let ``network`` use the winners."""
+        from convwise.kernels.parallel import seconds_of_compiling
+
+        before = seconds_of_compiling()
         for name, module in self._modules.items():
             if not module.raced:
                 self._winners[name].add(number)
@@ -108,6 +143,7 @@ class LayerRace:
             if heat.winner == "kernel":
                 for name in names:
                     self._winners[name].add(number)
+        self.seconds_of_compiling += seconds_of_compiling() - before
         self._notes.save()
         self.apply(network)
 
@@ -158,18 +194,18 @@ Outcome = tuple[float, float, Winner, str]
 
 def _outcome(module: Raced, shape: tuple[int, ...], number: torch.dtype) -> Outcome:
     """Return milliseconds by torch and by the kernel, the winner, and why it won."""
-    x = _numbers(shape, number, seed=0)
-    if not module.kernel_fits(x):
+    inputs = [_numbers(shape, number, seed=seed) for seed in range(module.inputs)]
+    if not module.kernel_fits(*inputs):
         return 0.0, 0.0, "torch", "no kernel for this layer"
     try:
-        slope = _numbers(module.by_kernel(x).shape, number, seed=1)
-        ours, theirs = (_values(way, x, slope) for way in (module.by_kernel, module.by_torch))
+        slope = _numbers(module.by_kernel(*inputs).shape, number, seed=module.inputs)
+        ours, theirs = (_values(way, inputs, slope) for way in (module.by_kernel, module.by_torch))
     except Exception as error:  # a kernel that cannot be compiled here must not end a training
         return 0.0, 0.0, "torch", f"the kernel failed ({type(error).__name__}: {error})"
     worst = max(_difference(a, b) for a, b in zip(ours, theirs, strict=True))
     if not worst <= TOLERANCES[number]:
         return 0.0, 0.0, "torch", f"the kernel's results differ by {worst:.2g}"
-    by_torch, by_kernel = _milliseconds(module, x, slope)
+    by_torch, by_kernel = _milliseconds(module, inputs, slope)
     if by_kernel < MARGIN * by_torch:
         return by_torch, by_kernel, "kernel", f"{by_torch / by_kernel:.1f} times as fast"
     return by_torch, by_kernel, "torch", "the kernel is no faster"
@@ -181,13 +217,11 @@ def _numbers(shape: tuple[int, ...], number: torch.dtype, *, seed: int) -> Tenso
     return drawn.contiguous(memory_format=torch.channels_last) if len(shape) == 4 else drawn
 
 
-def _values(way: Callable[[Tensor], Tensor], x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a layer's result, and the gradient of its input for the gradient of the result."""
-    x = x.detach().requires_grad_()
-    y = way(x)
-    y.backward(slope)  # type: ignore[no-untyped-call]
-    assert x.grad is not None
-    return y.detach(), x.grad
+def _values(way: Callable[..., Tensor], inputs: list[Tensor], slope: Tensor) -> list[Tensor]:
+    """Return a layer's result, and its inputs' gradients for the gradient of the result."""
+    leaves = [each.detach().requires_grad_() for each in inputs]
+    y = way(*leaves)
+    return [y.detach(), *torch.autograd.grad(y, leaves, slope)]
 
 
 def _difference(ours: Tensor, theirs: Tensor) -> float:
@@ -195,14 +229,14 @@ def _difference(ours: Tensor, theirs: Tensor) -> float:
     return float((ours.float() - theirs.float()).abs().max()) / scale
 
 
-def _milliseconds(module: Raced, x: Tensor, slope: Tensor) -> tuple[float, float]:
+def _milliseconds(module: Raced, inputs: list[Tensor], slope: Tensor) -> tuple[float, float]:
     """Return the quickest rounds of torch and of the kernel; they take turns and share noise."""
     best = [float("inf")] * 2
     begun = time.perf_counter()
     for _ in range(PAIRS):
         for place, way in enumerate((module.by_torch, module.by_kernel)):
             start = time.perf_counter()
-            _values(way, x, slope)
+            _values(way, inputs, slope)
             best[place] = min(best[place], 1e3 * (time.perf_counter() - start))
         if time.perf_counter() - begun > SECONDS:
             break

@@ -91,6 +91,7 @@ def calibration(scores: Scores) -> Measured | None:
         facts.append(Fact("Expected calibration error (ECE)", percent(scores.ece)))
     if scores.nll is not None:
         facts.append(Fact("Negative log-likelihood (NLL)", f"{scores.nll:.4f} nats"))
+    facts += _scaling(scores)
     rows = tuple(
         (
             f"{percent(one.low)} to {percent(one.high)}",
@@ -101,6 +102,18 @@ def calibration(scores: Scores) -> Measured | None:
         for one in bins
     )
     return Measured(_trust(confidence, right), reliability_diagram(bins), tuple(facts), rows)
+
+
+def _scaling(scores: Scores) -> list[Fact]:
+    """Return what temperature scaling did, if it did something."""
+    if scores.temperature in (None, 1.0):
+        return []
+    facts = [Fact("Temperature, fitted on the validation images", f"{scores.temperature:.3f}")]
+    if scores.unscaled_ece is not None:
+        facts.append(Fact("ECE without it", percent(scores.unscaled_ece)))
+    if scores.unscaled_nll is not None:
+        facts.append(Fact("NLL without it", f"{scores.unscaled_nll:.4f} nats"))
+    return facts
 
 
 def _trust(confidence: float, right: float) -> str:

@@ -46,6 +46,9 @@ class Scores:
     calibration: tuple[Bin, ...]
     shift: tuple[Shifted, ...]
     shift_images: int | None
+    temperature: float | None = None
+    unscaled_nll: float | None = None
+    unscaled_ece: float | None = None
 
 
 def read_scores(metrics: Json | None) -> Scores | None:
@@ -80,6 +83,9 @@ def _scores(split: str, found: Json, accuracy: float, images: int) -> Scores:
         calibration=tuple(one for entry in objects(found, "calibration") for one in _bin(entry)),
         shift=_shift(found),
         shift_images=None if shift_images is None else int(shift_images),
+        temperature=number(found, "temperature"),
+        unscaled_nll=number(mapping(found, "unscaled"), "nll"),
+        unscaled_ece=number(mapping(found, "unscaled"), "ece"),
     )
 
 

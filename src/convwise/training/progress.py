@@ -29,6 +29,20 @@ class EpochRecord:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class BatchRecord:
+    """What is known after a step; loss and accuracy are means over the epoch so far.
+
+    ``epoch`` and ``step`` count from 1, the step within its epoch.
+    """
+
+    epoch: int
+    step: int
+    loss: float
+    accuracy: float
+    learning_rate: float
+
+
 class Watcher:
     """Receives news of a training; the methods do nothing unless overridden.
 
@@ -44,10 +58,23 @@ class Watcher:
     def started(self, epochs: int | None, steps_per_epoch: int, time_limit: float | None) -> None:
         """The first step is about to be taken."""
 
+    def epoch_started(self, epoch: int) -> None:
+        """An epoch begins."""
+
     def step(
         self, epoch: int, step: int, share: float, loss: float, images_per_second: float
     ) -> None:
         """A step was taken; ``share`` of the training is done."""
 
+    def batch(self, record: BatchRecord) -> None:
+        """The same step, with all that is known about it."""
+
     def epoch(self, record: EpochRecord) -> None:
         """An epoch ended, or training ended within it."""
+
+    def ended(self) -> None:
+        """Training ended, and the network has its final weights."""
+
+    def wants_to_stop(self) -> bool:
+        """Return whether training shall end after the present step; asked after each one."""
+        return False

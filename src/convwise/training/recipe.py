@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from convwise.data.augment.augmentation import Augmentation
     from convwise.data.augment.mixing import Mixing
 
+Balance = Literal["none", "weights", "sampling", "auto"]
+
 SAMPLES_FOR_AUTO_EPOCHS = 660_000
 MIN_AUTO_EPOCHS = 12
 MAX_AUTO_EPOCHS = 60
@@ -58,6 +60,14 @@ class Recipe(BaseModel):
         prune_easy: share of the easy images that an epoch leaves out, in turns, with the others
             counted for them (:class:`convwise.training.pruning.Pruning`); 0 leaves out none. Not
             done where images are mixed: there is no telling which of two was easy.
+        balance: what is done where classes differ in size. ``weights`` lets an image count more in
+            the loss the rarer its class is, ``sampling`` draws all classes equally often; both make
+            all classes count alike, at the price of some accuracy where the test images are as
+            unequal. ``auto`` takes weights where the largest class has at least 1.5 times as many
+            images as the smallest (:class:`convwise.training.balance.ClassSizes`).
+        patience: training stops when the validation loss has not been lower for so many epochs, and
+            the model has the weights of the epoch in which it was lowest; None trains to the end of
+            the schedule, where the learning rate is 0, and takes the last weights.
 
     Example:
         >>> Recipe(epochs=3).epochs_for(54_000)
@@ -87,6 +97,8 @@ class Recipe(BaseModel):
     mixup: float = Field(0.0, ge=0, le=LARGEST_ALPHA)
     cutmix: float = Field(0.0, ge=0, le=LARGEST_ALPHA)
     prune_easy: float = Field(0.5, ge=0, le=0.9)
+    balance: Balance = "none"
+    patience: int | None = Field(None, ge=1, le=100_000)
 
     def epochs_for(self, images: int) -> int | None:
         """Return the number of epochs for a training split, or None where only the clock counts."""

@@ -18,7 +18,7 @@ from convwise.model.pretrained import efficientnet_lite0
 from convwise.model.trained import TrainedModel
 
 FORMAT = ImageFormat(8, 8, 3, "stretch", mean=(0.5,) * 3)
-QUICK = ["--epochs", "1", "--threads", "1", "--precision", "fp32", "--no-cache"]
+QUICK = ["--epochs", "1", "--threads", "1", "--precision", "fp32", "--no-cache", "--no-fuse"]
 
 
 @pytest.fixture
@@ -67,6 +67,7 @@ def test_training_from_efficientnet_learns_day_and_night(here: Path) -> None:
         (["--weights", "w.safetensors"], "--weights needs --from"),
         (["--from", "mine.safetensors", "--network", "lenet"], "the network lenet is not mine"),
         (["--from", "mine.safetensors", "--set", "optimizer=muon"], "use adamw or sgd"),
+        (["--from", "mine.safetensors", "--find-lr"], "--find-lr looks from scratch"),
     ],
 )
 def test_a_wrong_start_ends_with_a_message_and_no_run(

@@ -270,3 +270,21 @@ def test_kernels_work_where_the_cache_cannot_be_made(tmp_path: Path) -> None:
 def test_kernels_work_where_nothing_can_be_written(tmp_path: Path) -> None:
     result = child(tmp_path, NOTHING_CAN_BE_WRITTEN + CHILD)
     assert result.stdout == CHILDS_ANSWER, result.stderr
+
+
+def test_compiling_is_counted_and_what_is_compiled_already_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @Kernel
+    def nothing(number: Any) -> Any:
+        def run(task: Any) -> None:
+            share(3)
+
+        return run
+
+    monkeypatch.setattr(parallel, "cache_folder", lambda: tmp_path)
+    before = parallel.seconds_of_compiling()
+    nothing(torch.zeros(1))
+    after = parallel.seconds_of_compiling()
+    nothing(torch.zeros(1))
+    assert before < after == parallel.seconds_of_compiling()

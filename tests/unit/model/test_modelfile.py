@@ -314,3 +314,9 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: Any) 
     monkeypatch.setattr(Path, "open", forbidden)
     with pytest.raises(ModelFileError, match="Permission denied"):
         load_model(path)
+
+
+def test_a_file_without_a_temperature_has_the_temperature_1(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "old.safetensors"
+    path.write_bytes(with_facts(content, lambda facts: facts.pop("temperature")))
+    assert load_model(path).temperature == 1

@@ -18,6 +18,8 @@ from convwise.model.race import LayerRace
 if not available():
     pytest.skip("kernels need Numba and torch's OpenMP threads", allow_module_level=True)
 
+from convwise.kernels import parallel
+
 TEXT = """
 conv 8 3 same norm relu
 maxpool 2
@@ -44,7 +46,7 @@ def let_win(monkeypatch: pytest.MonkeyPatch, winner: str) -> list[Raced]:
     """Let one way always be quicker; return the layers that were timed."""
     timed: list[Raced] = []
 
-    def milliseconds(module: Raced, x: Tensor, slope: Tensor) -> tuple[float, float]:
+    def milliseconds(module: Raced, inputs: list[Tensor], slope: Tensor) -> tuple[float, float]:
         timed.append(module)
         return (2.0, 1.0) if winner == "kernel" else (1.0, 2.0)
 
@@ -154,3 +156,15 @@ def test_dropped_values_depend_on_image_and_layer_alone(network: ConvNet, notes:
     together = dropout(x)
     dropout.keys = keys[2:4]
     assert torch.equal(dropout(x[2:4]), together[2:4])
+
+
+def test_the_seconds_of_compiling_are_told_apart(
+    network: ConvNet, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_win(monkeypatch, "kernel")
+    clock = iter([1.0, 3.5, 4.0, 4.0])
+    monkeypatch.setattr(parallel, "seconds_of_compiling", lambda: next(clock))
+    race = LayerRace(network, IMAGES, notes)
+    race.run(network, torch.float32)
+    race.run(network, torch.bfloat16)
+    assert race.seconds_of_compiling == 2.5

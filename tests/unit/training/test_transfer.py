@@ -50,7 +50,8 @@ def start() -> Start:
 def first(decoded: Decoded, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run to go on from."""
     out = tmp_path_factory.mktemp("runs") / "first"
-    train(decoded, TEXT + "classes", Recipe(epochs=2, batch_size=10), out=out, threads=1)
+    recipe = Recipe(epochs=2, batch_size=10)
+    train(decoded, TEXT + "classes", recipe, out=out, threads=1, precision="fp32")
     return out
 
 
@@ -179,6 +180,7 @@ def test_only_what_was_not_asked_for_is_set() -> None:
 
 def test_a_run_goes_on_from_a_run(first: Path, decoded: Decoded, tmp_path: Path) -> None:
     options: dict[str, Any] = {"recipe": RECIPE, "start_from": first, "threads": 1, "seed": 3}
+    options["precision"] = "fp32"
     run = train(decoded, out=tmp_path / "next", **options)
     facts = json.loads((tmp_path / "next" / "run.json").read_text(encoding="utf-8"))
     assert facts["start"]["source"] == str(first)

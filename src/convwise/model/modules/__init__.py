@@ -14,6 +14,7 @@ from convwise.model.modules.convolution import (
 )
 from convwise.model.modules.dropout import Dropout
 from convwise.model.modules.joining import (
+    ActivatedSum,
     Concatenated,
     PaddedShortcut,
     ProjectionShortcut,
@@ -27,6 +28,7 @@ from convwise.model.modules.shapes import Apply, FlattenMaps, Pad
 from convwise.model.modules.types import Activation, Pair, Sides
 
 __all__ = [
+    "ActivatedSum",
     "Activation",
     "Apply",
     "AveragePool",

@@ -72,8 +72,9 @@ class BatchNorm(Raced):
         return trains and self.activation in (None, F.relu)
 
     def race_key(self) -> str:
-        """Whether there is an activation."""
-        return f"batch_norm {self.activation is F.relu}"
+        """Whether there is an activation, and whether there is anything to race."""
+        kept = " kept" if self.keeps_statistics else ""
+        return f"batch_norm {self.activation is F.relu}{kept}"
 
     def _normalised(self, x: Tensor) -> Tensor:
         count = x.numel() // x.shape[1]

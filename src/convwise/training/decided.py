@@ -1,0 +1,146 @@
+"""What is decided before the first step, and stays: recipe, precision, kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from convwise import kernels
+from convwise.data.batches import to_input
+from convwise.data.store import PixelStore
+from convwise.design.plan import Plan
+from convwise.model.race import Heat, LayerRace, use_winners
+from convwise.model.trained import TrainedModel
+from convwise.training.balance import ClassSizes
+from convwise.training.optimizer import resolve_optimizer
+from convwise.training.precision import Race, Tune, race, time_trial
+from convwise.training.progress import Watcher
+from convwise.training.recipe import Recipe
+from convwise.training.transfer import keep_statistics
+
+PrecisionChoice = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What a training computes and with what; to repeat it takes these, not another race.
+
+    Args:
+        recipe: in which every choice that was left open is made.
+        race: the precision, and why.
+        heats: how the layers' kernels did against torch; empty where none may be used.
+        fuse: whether neighbouring layers are computed together, and kernels used.
+        start: what is told about the weights that training began with, which keep their statistics
+            and learn at rates of their own; None where it began from scratch.
+    """
+
+    recipe: Recipe
+    race: Race
+    heats: tuple[Heat, ...] = ()
+    fuse: bool = True
+    start: Mapping[str, Any] | None = None
+
+    def prepare(self, model: TrainedModel) -> None:
+        """Let a network that was built anew compute as decided."""
+        if self.fuse and kernels.available():
+            use_winners(model.network, self.heats)
+        if self.start is not None:
+            keep_statistics(model.network)
+
+    def beginning_with(self, facts: Mapping[str, Any]) -> Decided:
+        """Return it with further facts about the weights that training begins with."""
+        return replace(self, start={**(self.start or {}), **facts})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, as ``run.json`` holds them."""
+        return {
+            "recipe": self.recipe.model_dump()
+            | {
+                "learning_rate": self.recipe.peak_learning_rate,
+                "weight_decay": self.recipe.kernel_decay,
+            },
+            "precision": self.race.to_dict(),
+            "kernels": [heat.to_dict() for heat in self.heats],
+            "fuse": self.fuse,
+        } | ({} if self.start is None else {"start": dict(self.start)})
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Decided:
+        """Return what :meth:`to_dict` made; other keys are passed over.
+
+        Raises:
+            KeyError, TypeError, OptionError: a value is missing or of another kind.
+        """
+        return cls(
+            recipe=Recipe.of(values["recipe"]),
+            race=Race.from_dict(values["precision"]),
+            heats=tuple(Heat.from_dict(each) for each in values["kernels"]),
+            fuse=bool(values["fuse"]),
+            start=values.get("start"),
+        )
+
+
+def decide(
+    model: TrainedModel,
+    plan: Plan,
+    store: PixelStore,
+    recipe: Recipe,
+    precision: PrecisionChoice,
+    watcher: Watcher,
+    *,
+    fuse: bool,
+) -> Decided:
+    """Choose precision and kernels by races on the real network, and what the recipe left open.
+
+    Args:
+        model: about to be trained; its network uses the kernels that have won.
+        plan: of the network.
+        store: the training images.
+        recipe: as asked.
+        precision: ``auto`` races fp32 against bf16.
+        watcher: told about the race.
+        fuse: whether kernels may be used; the network was built so.
+    """
+    recipe = resolve_optimizer(recipe, plan)
+    sizes = ClassSizes.of(store.labels, model.classes)
+    if told := sizes.told(recipe.balance):
+        watcher.message(told)
+    recipe = recipe.model_copy(update={"balance": sizes.resolve(recipe.balance)})
+    images, labels = a_batch(model, store, recipe.batch_size)
+    layers = LayerRace(model.network, images) if fuse and kernels.available() else None
+    tune: Tune = (lambda network, number: None) if layers is None else layers.run
+    if precision == "auto":
+        watcher.message("racing fp32 against bf16, and kernels against torch, on the real network")
+        result = race(model.network, images, labels, tune)
+    else:
+        result = time_trial(model.network, images, labels, precision, tune)
+    if layers is not None:
+        layers.apply(model.network)
+        if seconds := layers.seconds_of_compiling:
+            watcher.message(f"compiled kernels for this processor, once: {seconds:.1f} s")
+    heats = () if layers is None else tuple(layers.heats)
+    return Decided(_resolved(recipe, len(store), result), result, heats, fuse)
+
+
+def a_batch(model: TrainedModel, store: PixelStore, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return so many training images, evenly spread, and their labels."""
+    chosen = np.linspace(0, len(store) - 1, min(size, len(store))).astype(np.int64)
+    images = to_input(store.take(chosen), model.image_format)
+    return images, torch.from_numpy(store.labels[chosen])
+
+
+def _resolved(recipe: Recipe, images: int, result: Race) -> Recipe:
+    """Return the recipe with the number of epochs, and what depends on it, chosen."""
+    epochs = recipe.epochs_for(images)
+    expected = float(epochs or 0)
+    if recipe.time_limit and result.speed:
+        by_clock = recipe.time_limit * result.speed / images
+        expected = min(expected or by_clock, by_clock)
+    chosen = {"epochs": epochs, "shift": recipe.shift_for(expected)}
+    if recipe.mixing:
+        chosen["prune_easy"] = 0
+    return recipe.model_copy(update=chosen)
