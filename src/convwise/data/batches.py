@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.profiler import record_function
 
 from convwise.data.augment.augmentation import Augmentation
 from convwise.data.augment.mixing import Mixed, Mixing
@@ -17,6 +18,8 @@ from convwise.data.store import PixelStore
 from convwise.errors import DataError, OptionError
 from convwise.image import ImageFormat
 
+# What a profiler shows the making of a batch as.
+BATCH_RANGE = "convwise::batch"
 # So many of float32 stay in the cores' caches from one step of the scaling to the next.
 _VALUES_TOGETHER = 1 << 18
 
@@ -178,7 +181,9 @@ class Batches:
             order = order[kept[order]]
         for start in range(0, self.steps(len(order)) * self.batch_size, self.batch_size):
             chosen = order[start : start + self.batch_size]
-            yield self._batch(chosen, number)
+            with record_function(BATCH_RANGE):
+                batch = self._batch(chosen, number)
+            yield batch
 
     def pictures(self, chosen: NDArray[np.int64], epoch: int) -> Mixed:
         """Return the pictures at these positions as they are trained on in an epoch."""
