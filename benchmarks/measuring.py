@@ -99,7 +99,7 @@ class Worker:
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], timeout: float
     ) -> None:
-        self._complaints = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self._complaints = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
             list(command),
             env=dict(environment),

@@ -1,4 +1,4 @@
-"""The networks that are compared: each from convwise's zoo, and printed as programs for its peers."""
+"""The networks that are compared: each from convwise's zoo, printed as programs for its peers."""
 
 from __future__ import annotations
 

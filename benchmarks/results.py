@@ -74,9 +74,7 @@ def _ratio(ours: Facts, theirs: Facts, cells: Iterable[Facts], figure: str) -> F
             for each in cells
             if _group(each) == _group(row) and each["contender"] == row["contender"]
         )
-        by_round.append(
-            {each["round"]: each[figure] for each in cell["rounds"] if figure in each}
-        )
+        by_round.append({each["round"]: each[figure] for each in cell["rounds"] if figure in each})
     our_rounds, their_rounds = by_round
     if theirs["projected"]:
         their_rounds = dict.fromkeys(our_rounds or {0: 0.0}, theirs[figure]["median"])

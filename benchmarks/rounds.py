@@ -1,4 +1,4 @@
-"""Entrants take turns: all of a group stay alive, and each trains on for a moment in every round."""
+"""Entrants take turns: all of a group stay alive, and each trains on a little in every round."""
 
 from __future__ import annotations
 
@@ -136,9 +136,7 @@ def _learnt(row: Facts) -> str:
     learnt = row["learn"]
     if learnt.get("given_up"):
         return f"{learnt['images_per_second']:,.0f} images/s, too slow: projected, not measured"
-    return (
-        f"learnt in {learnt['seconds']:.1f} s, test accuracy {learnt['test_accuracy']:.3f}"
-    )
+    return f"learnt in {learnt['seconds']:.1f} s, test accuracy {learnt['test_accuracy']:.3f}"
 
 
 def _news(row: Facts) -> str:

@@ -1,7 +1,7 @@
 """The tables of docs/performance.md, from the JSON files of the benchmarks.
 
-    python benchmarks/tables.py                # of every file in results/
-    python benchmarks/tables.py FILE …
+python benchmarks/tables.py                # of every file in results/
+python benchmarks/tables.py FILE …
 """
 
 from __future__ import annotations

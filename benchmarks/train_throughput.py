@@ -20,12 +20,11 @@ from measuring import (
     bf16_in_hardware,
     limit_cores,
     run_worker,
-    worker_environment,
     write_json,
 )
 from nets import NETS, PASSES, Net, print_net
 from peers import default_folder
-from results import OURS, summarise
+from results import summarise
 from rounds import Course, compete
 from sample import write_sample
 from tables import train_tables

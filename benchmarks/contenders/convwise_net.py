@@ -99,7 +99,9 @@ class ConvwiseNet:
         """Do nothing: convwise's statistics follow the weights from the first step."""
 
     def train_on(self, data: Data, gate: Gate) -> None:
-        self._fit(_store(data.train_images, data.train_labels), 50_000, Rounds(gate, self.job.batch))
+        self._fit(
+            _store(data.train_images, data.train_labels), 50_000, Rounds(gate, self.job.batch)
+        )
 
     def predict(self, images: Pixels) -> Classes:
         if self._classifier is None:

@@ -47,9 +47,9 @@ class ExpertTorch(TorchNet):
         right, self._half = 0, None
         watch.start()
         for _ in range(task.epochs):
-            right = self._epoch(images, labels, lambda images: watch.step())
+            right = self._epoch(images, labels, lambda images: watch.step(), counting=watch.hooks)
             watch.epoch_ends(len(labels))
-        return {"train_accuracy": right / len(labels)}
+        return {"train_accuracy": right / len(labels)} if watch.hooks else {}
 
     def train_on(self, data: Data, gate: Gate) -> None:
         images, labels = self._tensors(data)
@@ -65,7 +65,7 @@ class ExpertTorch(TorchNet):
         images: Tensor,
         labels: Tensor,
         after_step: Callable[[int], None],
-        counting: bool = True,
+        counting: bool,
     ) -> int:
         self.network.train()
         right = 0

@@ -19,10 +19,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 BACKEND = sys.argv[sys.argv.index("--backend") + 1]
 os.environ["KERAS_BACKEND"] = BACKEND
 
-import keras
-import numpy as np
-from numpy.typing import NDArray
-from worker import (
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+from worker import (  # noqa: E402
     LEARNING_RATE,
     SETTLING_MOMENTUM,
     Classes,

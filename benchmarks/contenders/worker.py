@@ -307,7 +307,9 @@ def serve(make: Callable[[Job, Data], Contender], packages: tuple[str, ...]) -> 
             tell({})
             # As many images as batches of any usual size divide, so that all steps are alike.
             try:
-                contender.train_on(data.first(command["images"], 0), Gate(command["steps"], commands, tell))
+                contender.train_on(
+                    data.first(command["images"], 0), Gate(command["steps"], commands, tell)
+                )
             except RoundsOver:
                 return
         elif kind == "predict":
@@ -362,7 +364,8 @@ def _predict(contender: Contender, images: Pixels, batch: int, seconds: float) -
 def load_program(path: Path) -> ModuleType:
     """Return a printed program as a module."""
     spec = importlib.util.spec_from_file_location("printed_network", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -22,6 +22,7 @@ from convwise.cli.data_options import (
 from convwise.cli.kernel_table import kernel_table
 from convwise.cli.output import accuracy_line, answers, news, print_json
 from convwise.cli.share import parse_share
+from convwise.cli.step_table import step_table
 from convwise.cli.training_view import training_view
 from convwise.image import Resize
 from convwise.training.settings import read_settings
@@ -76,7 +77,11 @@ def train(
         bool, Parameter(show_default=False, help="Compute each layer on its own, all by torch.")
     ] = False,
     profile: Annotated[
-        bool, Parameter(show_default=False, help="Print how the fused kernels did against torch.")
+        bool,
+        Parameter(
+            show_default=False,
+            help="Print how the fused kernels did against torch, and where a step's time goes.",
+        ),
     ] = False,
     dry_run: Annotated[
         bool, Parameter(show_default=False, help="Send one batch through everything, keep nothing.")
@@ -101,14 +106,16 @@ def train(
     )
     # torch takes seconds to import: --help and a wrong option answer without it.
     from convwise.report.of_run import report_run
+    from convwise.training.profile import StepProfiler
     from convwise.training.train import train as train_classifier
 
     with training_view(news(), as_json=json) as view:
+        profiler = StepProfiler(view) if profile else None
         run = train_classifier(
             data,
             recipe=recipe,
             out=out,
-            watcher=view,
+            watcher=profiler.as_watcher() if profiler else view,
             command="convwise " + shlex.join(sys.argv[1:]),
             dry_run=dry_run,
             data_dir=data_dir,
@@ -127,8 +134,9 @@ def train(
         news().print("dry run: every part worked on one batch; nothing was kept")
     else:
         report_run(run)
-    if profile:
+    if profiler:
         news().print(kernel_table(run.facts["kernels"]))
+        news().print(step_table(profiler.finish()))
     if json:
         print_json(run.summary)
     elif not dry_run:

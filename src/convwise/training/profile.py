@@ -8,6 +8,7 @@ time is that of the first kind in the list of :data:`KINDS` whose pattern is fou
 
 from __future__ import annotations
 
+import os
 import re
 import statistics
 import time
@@ -94,7 +95,6 @@ class StepProfiler:
         self._mark = 0.0
         self._profile: profile | None = None
         self._range: record_function | None = None
-        self._watched = 0
         self.result: StepProfile | None = None
 
     def as_watcher(self) -> Watcher:
@@ -110,6 +110,8 @@ class StepProfiler:
         self._watcher.step(*news)
         self._seen += 1
         if self._first + self._steps == self._seen:
+            # Else the profiler writes lines of its own to standard error.
+            os.environ["KINETO_LOG_LEVEL"] = "99"
             self._profile = profile(activities=[ProfilerActivity.CPU], acc_events=True)
             self._profile.start()
         if self._first + 2 * self._steps == self._seen:
@@ -127,23 +129,20 @@ class StepProfiler:
         if self._profile is not None:
             self._leave_range()
             self._profile.stop()
-            if self._watched:
-                median = 1e3 * statistics.median(self._times)
-                self.result = grouped(self._profile.events(), self._watched, median)
+            events = self._profile.events()  # type: ignore[no-untyped-call]
+            self.result = grouped(events, 1e3 * statistics.median(self._times))
             self._profile = None
         return self.result
 
     def _begin_step(self) -> None:
         if self._profile is not None:
             self._range = record_function(STEP_RANGE)
-            self._range.__enter__()
+            self._range.__enter__()  # type: ignore[no-untyped-call]
         self._mark = time.perf_counter()
 
     def _end_step(self) -> None:
         if self._first < self._seen + 1 <= self._first + self._steps and self._mark:
             self._times.append(time.perf_counter() - self._mark)
-        if self._range is not None:
-            self._watched += 1
         self._leave_range()
 
     def _leave_range(self) -> None:
@@ -152,21 +151,28 @@ class StepProfiler:
             self._range = None
 
 
-def grouped(events: EventList | None, steps: int, step_ms: float) -> StepProfile:
+def grouped(events: EventList | None, step_ms: float) -> StepProfile | None:
     """Add the time of each event to the kind of work that it is part of.
 
     Args:
-        events: of a profile in which steps are ranges named :data:`STEP_RANGE`.
-        steps: how many there are.
+        events: of a profile in which steps are ranges named :data:`STEP_RANGE`. A range in which
+            no optimizer works is what lies between two epochs, and is left out.
         step_ms: see :class:`StepProfile`.
+
+    Returns:
+        None if there is no step.
     """
+    steps = [event for event in events or () if event.name == STEP_RANGE and _updates(event)]
     sums: dict[str, float] = dict.fromkeys([*KINDS, REST], 0.0)
-    for event in events or ():
-        if event.name == STEP_RANGE:
-            _add(event, None, sums)
-    found = {kind: value / 1e3 / steps for kind, value in sums.items() if value > 0}
+    for event in steps:
+        _add(event, None, sums)
+    found = {kind: value / 1e3 / len(steps) for kind, value in sums.items() if value > 0}
     ordered = dict(sorted(found.items(), key=lambda item: -item[1]))
-    return StepProfile(ordered, step_ms, steps)
+    return StepProfile(ordered, step_ms, len(steps)) if steps else None
+
+
+def _updates(event: FunctionEvent) -> bool:
+    return any(kind_of(child.name) == "optimizer" for child in event.cpu_children)
 
 
 def _add(event: FunctionEvent, kind: str | None, sums: dict[str, float]) -> None:
