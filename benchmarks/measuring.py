@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import resource
@@ -25,6 +26,8 @@ _THREAD_VARIABLES = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
+# Looked up here, as little may be done between fork and exec.
+_SET_PARENT_DEATH_SIGNAL = getattr(ctypes.CDLL(None), "prctl", None)
 _BF16_FLAGS = ("avx512_bf16", "amx_bf16", "bf16")
 
 
@@ -107,6 +110,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._complaints,
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
         self._unread = b""
         self.ready = self._answer(timeout)
@@ -244,6 +248,15 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.wait()
     if process.stdout is not None:
         process.stdout.close()
+
+
+def _end_with_parent() -> None:
+    """Let the system kill this process when its parent ends, however that happens.
+
+    A process that is stopped would not notice by itself.
+    """
+    if _SET_PARENT_DEATH_SIGNAL is not None:
+        _SET_PARENT_DEATH_SIGNAL(1, signal.SIGKILL)
 
 
 def _cpu_seconds() -> tuple[float, float] | None:

@@ -66,7 +66,9 @@ def train_tables(facts: Facts) -> str:
         "images_per_second_all_epochs": "images/s, both epochs and start",
         "seconds": "seconds",
     }
-    what = "Whole trainings of two epochs on 60,000 images" if whole else "Training"
+    what = "Training"
+    if whole:
+        what = f"Whole trainings of two epochs on {facts['task']['images']:,} images"
     rows = []
     for row in facts["results"]:
         cells = [row["net"], str(row["batch"]), _name(row)]

@@ -84,7 +84,7 @@ def _group(asked: argparse.Namespace, setting: Setting, net: Net, batch: int) ->
             lambda name, seed: setting.start(entrants[name], net, batch, seed),
             rounds=asked.rounds,
             cap=asked.cap,
-            images=6_000 if asked.quick else 60_000,
+            images=_whole_images(asked),
             tell=tell,
         )
     else:
@@ -101,6 +101,10 @@ def _group(asked: argparse.Namespace, setting: Setting, net: Net, batch: int) ->
             list(entrants), lambda name: setting.start(entrants[name], net, batch), course, tell
         )
     return [{"net": net.name, "batch": batch, **row} for row in rows]
+
+
+def _whole_images(asked: argparse.Namespace) -> int:
+    return 6_000 if asked.quick else 60_000
 
 
 def _summary(asked: argparse.Namespace, facts: Facts, nets: list[Net]) -> Facts:
@@ -153,6 +157,7 @@ def _facts(asked: argparse.Namespace, nets: list[Net]) -> Facts:
                 net.name: {"parameters": net.parameters, "flops_per_image": net.flops}
                 for net in nets
             },
+            "images": _whole_images(asked) if asked.whole else ROUND_IMAGES,
             "epochs": EPOCHS,
             "rounds": asked.rounds,
             "seconds_per_round": asked.seconds,

@@ -332,6 +332,7 @@ def _learn(contender: Contender, job: Job, data: Data, command: Facts) -> Facts:
     epochs = command["epochs"]
     steps = epochs * max(len(sample.train_labels) // job.batch, 1)
     watch = Stopwatch(job.batch, steps, command.get("cap"), command.get("probe_steps"))
+    cpu = _cpu_seconds()
     more: Facts = {}
     try:
         more = contender.learn(Task(sample, epochs, command.get("score_epochs", False)), watch)
@@ -343,6 +344,7 @@ def _learn(contender: Contender, job: Job, data: Data, command: Facts) -> Facts:
             contender.settle(sample.train_images[: SETTLING * job.batch])
         found = contender.predict(sample.test_images)
         facts["test_accuracy"] = float((found == sample.test_labels).mean())
+    facts["cpu_seconds"] = _cpu_seconds() - cpu
     facts["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     return facts | more | contender.facts()
 

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -163,6 +164,28 @@ def test_an_idle_worker_burns_no_processor_time(load) -> None:
         worker.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux ends orphans")
+def test_a_stopped_worker_ends_with_its_parent(load, tmp_path) -> None:
+    program = tmp_path / "parent.py"
+    program.write_text(
+        "import os, signal, sys\n"
+        f"sys.path.insert(0, {str(FOLDER)!r})\n"
+        "from measuring import Worker\n"
+        "child = 'import time; print({}, flush=True); time.sleep(60)'\n"
+        "worker = Worker([sys.executable, '-c', child], {}, 20.0)\n"
+        "print(worker._process.pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
+    state = Path(f"/proc/{int(done.stdout)}/stat")
+    for _ in range(200):
+        # Gone, or dead and not yet collected by whoever inherits it.
+        if not state.exists() or state.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            return
+        time.sleep(0.01)
+    pytest.fail("the worker outlived its parent")
+
+
 def test_the_gate_stops_a_training_after_each_round(load) -> None:
     worker, told = load("worker"), []
     commands: Iterator[dict] = iter([{"do": "round"}, {"do": "round"}])
@@ -249,6 +272,7 @@ def train_facts(load, mode: str = "rounds") -> dict:
     ]
     machine = {"cpu": "CPU", "threads": 2, "memory_gb": 25, "isa": None}
     facts = {"mode": mode, "machine": machine, "date": "today", "quick": True, "complete": True}
+    facts["task"] = {"images": 60_000}
     defaults = load("entrants").DEFAULTS
     return facts | load("results").summarise(cells, defaults, ("images_per_second", "seconds"))
 
