@@ -97,7 +97,7 @@ CELLS = {
     "one image a step": Cell(steps=40, recipe={"batch_size": 1, "epochs": 2}),
     "one step an epoch": Cell(steps=2, recipe={"batch_size": 64}),
     "strong label smoothing": Cell(recipe={"label_smoothing": 0.3, "warmup": 0.5}),
-    "early stopping": Cell(steps=7, recipe={"patience": 1, "epochs": 6, "learning_rate": 0.5}),
+    "early stopping": Cell(steps=4, recipe={"patience": 2, "epochs": 8}),
     "balanced sampling": Cell(steps=5, recipe={"balance": "sampling"}),
     "class weights": Cell(recipe={"balance": "weights"}),
 }
