@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from convwise.image import ImageFormat
     from convwise.model.build import build
     from convwise.model.modelfile import load_model
+    from convwise.studies.study import Study, study
     from convwise.training.recipe import Recipe
     from convwise.training.run import Run
     from convwise.training.train import train
@@ -31,11 +32,13 @@ _HOMES = {
     "Plan": "convwise.design.plan",
     "Recipe": "convwise.training.recipe",
     "Run": "convwise.training.run",
+    "Study": "convwise.studies.study",
     "build": "convwise.model.build",
     "evaluate": "convwise.evaluation.evaluate",
     "load_data": "convwise.data",
     "load_model": "convwise.model.modelfile",
     "plan": "convwise.design.plan",
+    "study": "convwise.studies.study",
     "train": "convwise.training.train",
 }
 
@@ -47,11 +50,13 @@ __all__ = [
     "Plan",
     "Recipe",
     "Run",
+    "Study",
     "build",
     "evaluate",
     "load_data",
     "load_model",
     "plan",
+    "study",
     "train",
 ]
 
