@@ -150,7 +150,8 @@ def bootstrap_means(differences: NDArray[np.float64], draws: int, seed: int) -> 
     rows, columns = _counts(seeds, draws, seed), _counts(images, draws, seed + 1)
     crossed = (rows / seeds) @ differences
     means: NDArray[np.float64] = np.einsum("di,di->d", crossed, columns, dtype=np.float64)
-    return means / images
+    means /= images
+    return means
 
 
 @functools.lru_cache(maxsize=4)

@@ -155,27 +155,22 @@ def study(
         OptionError: an option cannot be used, or the folder holds another study.
         Interrupted: the user stopped it; what is done is kept.
     """
-    asked = (
-        [*chosen_questions([name for name in questions if isinstance(name, str)])]
-        if any(isinstance(name, str) for name in questions)
-        else []
-    )
-    asked += [question for question in questions if isinstance(question, Question)]
-    if own is not None:
-        asked.append(question_of(own))
-    request = Request(
-        tuple({question.name: question for question in asked}.values()),
-        seeds,
-        margin,
-        budget,
-        images,
-        epochs,
-    )
+    mine = None if own is None else question_of(own)
+    request = Request(_asked(questions, mine), seeds, margin, budget, images, epochs, mine)
     watcher = watcher or StudyWatcher()
     use_threads(threads)
     material = _material(data, watcher, cache, data_options)
     folder = StudyFolder.opened(Path(out) if out else STUDIES / material.name)
     return _Work(request, material, folder, watcher, command, fuse).run()
+
+
+def _asked(questions: Sequence[str | Question], own: Question | None) -> tuple[Question, ...]:
+    """Return the questions, each name once."""
+    names = [each for each in questions if isinstance(each, str)]
+    asked = list(chosen_questions(names)) if names else []
+    asked += [each for each in questions if isinstance(each, Question)]
+    asked += [own] if own is not None else []
+    return tuple({question.name: question for question in asked}.values())
 
 
 @dataclass(frozen=True)
@@ -192,6 +187,7 @@ class Request:
     budget: float | None = None
     images: int | None = None
     epochs: int | None = None
+    own: Question | None = None
 
     def __post_init__(self) -> None:
         if not self.questions:
@@ -307,6 +303,7 @@ class _Work:
                 "test_images": len(material.test),
             },
             "questions": [question.name for question in request.questions],
+            "own": None if request.own is None else request.own.name,
             "seeds": fit.seeds,
             "margin": request.margin,
             "budget": request.budget,
