@@ -14,7 +14,7 @@ from typing import Any
 from convwise.data import load_data
 from convwise.data.dataset import MAX_BAD, Dataset, Decoded
 from convwise.data.pixel_cache import PixelCache
-from convwise.errors import OptionError
+from convwise.errors import DesignError, OptionError
 from convwise.studies.budget import Fit, Speed, fitted, measure
 from convwise.studies.cell import Cell
 from convwise.studies.findings import Answer, Finding, answers
@@ -218,10 +218,8 @@ class _Work:
     def run(self) -> Study:
         request, material = self.request, self.material
         setting = Setting(material.pool.shape, material.classes)
-        # Before anything is timed: an arm that does not fit the images should be told at once.
         arms = {question.name: question.arms(setting) for question in request.questions}
-        for arm in (arm for each in arms.values() for arm in each):
-            arm.plan(setting)
+        _require_fit(arms, setting)
         asked = {"images": request.images, "epochs": request.epochs}
         scale = settled_scale(self.folder, asked, material.fingerprint)
         speeds = self._speeds(arms, setting) if request.budget else {}
@@ -275,15 +273,22 @@ class _Work:
         self, arms: Mapping[str, Sequence[Arm]], setting: Setting
     ) -> dict[tuple[str, str], Speed]:
         self.watcher.message("timing each arm for a moment")
-        test = self.material.test
-        few = test.take(slice(0, 2)), test.labels[:2]
         speeds = {}
         for question, each in arms.items():
             for arm in each:
-                sets = list(arm.task.tests(*few))
-                views = sum(sum(1 for _ in tests.views) for tests in sets)
-                speeds[question, arm.name] = measure(arm, setting, len(test), views)
+                speeds[question, arm.name] = measure(arm, setting, self._scored_images(arm))
         return speeds
+
+    def _scored_images(self, arm: Arm) -> int:
+        """Return how many predictions all test sets of an arm need."""
+        test = self.material.test
+        sets = arm.task.tests(test.pixels, test.labels)
+        # Of two images, all views are made in no time.
+        small = arm.task.tests(test.take(slice(0, 2)), test.labels[:2])
+        return sum(
+            len(large.labels) * sum(1 for _ in few.views)
+            for large, few in zip(sets, small, strict=True)
+        )
 
     def _facts(self, fit: Fit) -> dict[str, Any]:
         before = self.folder.facts()
@@ -312,6 +317,20 @@ class _Work:
             "machine": machine_facts(),
             "versions": package_versions(),
         }
+
+
+def _require_fit(arms: Mapping[str, Sequence[Arm]], setting: Setting) -> None:
+    """Check that every arm's network fits the images, before anything is timed or trained."""
+    for question, each in arms.items():
+        for arm in each:
+            try:
+                arm.plan(setting)
+            except DesignError as error:
+                raise DesignError(
+                    f"{error}: the arm {arm.name} of the question {question} does not fit images of"
+                    f" {'×'.join(map(str, setting.image))}",
+                    fixes=(f"leave {question} out of --questions", "give larger images"),
+                ) from None
 
 
 def _seconds(speed: Speed, scale: Scale, material: Material) -> float:

@@ -27,7 +27,8 @@ class Noisy(Task):
     def tests(self, pixels: Pixels, labels: Labels) -> Iterator[TestSet]:
         """Yield a test set for each strength of noise, in grey levels, named by it."""
         for deviation in self.deviations:
-            yield TestSet(str(deviation), (noisy(pixels, deviation),), labels)
+            views = (noisy(pixels, level) for level in (deviation,))
+            yield TestSet(str(deviation), views, labels)
 
 
 def arms(setting: Setting) -> tuple[Arm, ...]:

@@ -33,10 +33,9 @@ def compute(setting: Setting) -> Computed:
     ]
     growth = {name: made[-1].total_params / made[0].total_params for name, made in plans.items()}
     sentence = (
-        f"From {SIDES[0]} to {SIDES[-1]} pixels the dense network's parameters grow"
-        f" {growth['dense']:.0f} times, those of the convolutional one with flatten"
-        f" {growth['conv, flatten']:.0f} times, and those of the one with global pooling"
-        f" {growth['conv, global pooling']:.0f} time: they stay"
+        f"From {SIDES[0]} to {SIDES[-1]} pixels the parameters of the dense network grow"
+        f" {growth['dense']:.0f} times and those of the convolutional one with flatten"
+        f" {growth['conv, flatten']:.0f} times; with global pooling they stay"
         f" {plans['conv, global pooling'][0].total_params:,}."
     )
     lines = {name: tuple(float(each.total_params) for each in made) for name, made in plans.items()}
