@@ -87,7 +87,7 @@ class Estimate:
             return 1.0
         if math.isinf(self.seeds.variance) or distance == 0.0:
             return 0.5
-        low, high = -700.0, math.log(0.5)
+        low, high = -300.0, math.log(0.5)  # below, the square of a quantile may overflow
         for _ in range(40):  # to nine digits of the logarithm
             middle = (low + high) / 2.0
             low, high = (

@@ -149,3 +149,9 @@ def test_the_advised_number_of_seeds_has_the_stated_power() -> None:
 def test_too_few_images_are_not_mended_by_seeds() -> None:
     estimate = Estimate(0.0, Part(1e-6, 2), Part(0.01**2, 99))
     assert seeds_to_tell(estimate, effect=0.01) is None
+
+
+def test_two_seeds_that_agree_to_the_bit_are_no_overflow() -> None:
+    same = over_seeds_and_images(np.full((2, 30), 0.1))
+    assert same.p_difference() < 1e-9
+    assert same.interval() == pytest.approx((0.1, 0.1))
