@@ -59,7 +59,9 @@ def sentence_of(
     else:
         count = verdict.more_seeds
         advice = f"about {count:,} more {'seed' if count == 1 else 'seeds'} would"
-    return f"Can't tell {arm} from {baseline} on {on} ({between} points): {advice}."
+    low, high = estimate.interval()
+    among = " alone, but not among so many comparisons" if low > 0 or high < 0 else ""
+    return f"Can't tell {arm} from {baseline} on {on} ({between} points{among}): {advice}."
 
 
 def _between(estimate: Estimate) -> str:

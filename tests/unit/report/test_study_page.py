@@ -96,7 +96,7 @@ def test_what_is_computed_is_drawn_and_listed(tmp_path: Path) -> None:
 def test_a_page_asks_for_nothing_and_escapes_what_the_user_wrote(tmp_path: Path) -> None:
     question = dataclasses.replace(make_question(), title="<script>?", claim="<b>")
     page = study_page(make_study(tmp_path, question))
-    assert "default-src 'none'" in page
+    assert "default-src &#39;none&#39;" in page
     assert not re.search(r'(src|href)="(?!data:|#)', page)
     assert "<script>?" not in page
     assert "<photos>" not in page

@@ -41,6 +41,12 @@ def test_more_questions_ask_for_more_evidence() -> None:
     assert verdicts([doubtful, *[estimate(0.01, 0.01)] * 9])[0].word == "can't tell"
 
 
+def test_what_only_correction_hides_is_told_so() -> None:
+    doubtful = estimate(0.01, 0.0022)
+    verdict = verdicts([doubtful, *[estimate(0.01, 0.01)] * 9])[0]
+    assert "not among so many comparisons" in sentence_of(ARMS, doubtful, 5, verdict, 0.005)
+
+
 def test_what_can_not_be_told_comes_with_the_seeds_that_would() -> None:
     found = verdicts([Estimate(0.01, Part(0.01**2, 2))])[0]
     assert found.more_seeds is not None

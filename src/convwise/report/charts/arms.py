@@ -11,7 +11,7 @@ from convwise.report.charts.axes import Plot, Scale, frame
 from convwise.report.charts.svg import drawing, element, polyline, spread
 
 WIDTH, HEIGHT = 520, 330
-LEFT, RIGHT, TOP, BOTTOM = 52, 128, 36, 46
+LEFT, RIGHT, TOP, BOTTOM = 52, 150, 36, 46
 COLOURS = 6
 
 Interval = tuple[float, float]
@@ -49,7 +49,9 @@ def arms_chart(
         ticks: of the upright axis; the outer ones bound it.
         text: what stands at a tick, and in the readings.
     """
-    x = Scale(min(places), max(places), LEFT, WIDTH - RIGHT, _some(places))
+    low, high = min(places), max(places)
+    high = high if high > low else low + 1
+    x = Scale(low, high, LEFT, WIDTH - RIGHT, _some(places))
     plot = Plot(x, Scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP, tuple(ticks)))
     return drawing(
         key,
