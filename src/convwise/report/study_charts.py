@@ -162,7 +162,7 @@ def growth(answer: Answer) -> Figure | None:
         across=computed.axes[0],
         upwards=f"{computed.axes[1]} (logarithmic)",
         ticks=tuple(map(float, range(low, high + 1))),
-        text=lambda power: f"{10**power:,.0f}",
+        text=_power,
     )
     return Figure(chart, "Exact: counted from the designs; nothing is trained.")
 
@@ -197,6 +197,15 @@ def _span(counts: list[int]) -> str:
         return "0"
     ends = f"{counts[0]:,}"
     return ends if len(counts) == 1 else f"{ends} to {counts[-1]:,}"
+
+
+def _power(exponent: float) -> str:
+    """Return a power of ten, short enough for an axis."""
+    value = 10**exponent
+    for size, unit in ((1e6, " M"), (1e3, " k")):
+        if value >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.3g}"
 
 
 def _per_cent(share: float) -> str:

@@ -60,7 +60,9 @@ def sentence_of(
         count = verdict.more_seeds
         advice = f"about {count:,} more {'seed' if count == 1 else 'seeds'} would"
     low, high = estimate.interval()
-    among = " alone, but not among so many comparisons" if low > 0 or high < 0 else ""
+    among = (
+        "; a difference by itself, but not among so many comparisons" if low > 0 or high < 0 else ""
+    )
     return f"Can't tell {arm} from {baseline} on {on} ({between} points{among}): {advice}."
 
 
