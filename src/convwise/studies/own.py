@@ -57,6 +57,7 @@ def question_of(settings: Mapping[str, Any], where: str = "study.toml") -> Quest
         OptionError: a key is missing or unknown, or a value is of the wrong kind.
 
     Example:
+        >>> from convwise.studies.question import Setting
         >>> asked = question_of({"base": "lenet", "vary": {"activation": ["tanh", "relu"]}})
         >>> [arm.name for arm in asked.arms(Setting((28, 28, 1), ("a", "b")))]
         ['activation-tanh', 'activation-relu']

@@ -257,7 +257,10 @@ class _Work:
         request = self.request
         seeds = request.seeds or SEEDS
         if scale is not None:
-            return Fit(scale, seeds, ())
+            known: int = self.folder.facts()["seeds"]
+            # A budget was fitted when the study began: the same command goes on with the same seeds.
+            fitted_before = request.seeds is None or request.budget is not None
+            return Fit(scale, known if fitted_before else seeds, ())
         wished = Scale(request.images, request.epochs or Scale.epochs)
         if request.budget is None:
             return Fit(wished, seeds, ())

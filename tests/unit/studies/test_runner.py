@@ -150,6 +150,16 @@ def test_a_budget_says_what_it_gives_up_and_leaves_out_what_has_no_time(
     assert found.answers[0].sentence == "arm-1 and arm-0 have no seed in common yet."
 
 
+def test_a_study_that_was_fitted_goes_on_with_its_own_seeds_and_scale(
+    decoded: Decoded, tmp_path: Path
+) -> None:
+    first, _ = run(decoded, tmp_path / "toy", budget=0.001, seeds=4, epochs=None)
+    second, notes = run(decoded, tmp_path / "toy", budget=600.0, seeds=4, epochs=None)
+    assert second.facts["scale"] == first.facts["scale"]
+    assert len(notes.cells) == 2 * second.facts["seeds"] == 4
+    assert second.facts["given_up"] == first.facts["given_up"][:-1]
+
+
 def test_a_stopped_training_is_not_kept(
     decoded: Decoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

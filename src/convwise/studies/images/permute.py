@@ -16,8 +16,8 @@ def permuted(pixels: NDArray[np.uint8], seed: int = 0) -> NDArray[np.uint8]:
         seed: decides the order.
 
     Example:
-        >>> permuted(np.arange(4, dtype=np.uint8).reshape(1, 2, 2, 1)).sum()
-        6
+        >>> sorted(permuted(np.arange(4, dtype=np.uint8).reshape(1, 2, 2, 1)).ravel().tolist())
+        [0, 1, 2, 3]
     """
     count, height, width, channels = pixels.shape
     order = np.random.default_rng(seed).permutation(height * width)
