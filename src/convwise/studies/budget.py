@@ -113,7 +113,7 @@ def fitted(
     Example:
         >>> fit = fitted(60, [Speed(1e-3, 0.5)] * 2, Scale(epochs=10), 5, 9_000)
         >>> fit.seeds, fit.scale.images, fit.scale.epochs
-        (3, 1197, 6)
+        (3, 1166, 6)
     """
     images = min(wished.images or trainable, trainable)
     seen = {count: _seen(budget, speeds, count) for count in range(1, seeds + 1)}

@@ -258,7 +258,7 @@ class _Work:
         seeds = request.seeds or SEEDS
         if scale is not None:
             known: int = self.folder.facts()["seeds"]
-            # A budget was fitted when the study began: the same command goes on with the same seeds.
+            # A budget was fitted when the study began: the same command goes on with its seeds.
             fitted_before = request.seeds is None or request.budget is not None
             return Fit(scale, known if fitted_before else seeds, ())
         wished = Scale(request.images, request.epochs or Scale.epochs)
