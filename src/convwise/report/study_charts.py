@@ -14,7 +14,8 @@ from convwise.report.charts.axes import round_ticks
 from convwise.report.charts.differences import Row, differences_chart
 from convwise.report.pictures import png_data_uri
 from convwise.report.wording import percent, shown
-from convwise.studies.findings import Answer, ArmResult
+from convwise.studies.arm_results import ArmResult
+from convwise.studies.findings import Answer
 
 
 @dataclass(frozen=True)

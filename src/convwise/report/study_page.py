@@ -11,7 +11,8 @@ from convwise.report.asked import Fact
 from convwise.report.page_writer import render
 from convwise.report.study_charts import Figure, Strip, curves, differences, growth, strips
 from convwise.report.wording import count, counted, duration, moment, percent, shown
-from convwise.studies.findings import Answer, ArmResult
+from convwise.studies.arm_results import ArmResult
+from convwise.studies.findings import Answer
 from convwise.studies.study import Study
 from convwise.studies.words import points
 from convwise.training.storage import write_atomically
