@@ -70,8 +70,13 @@ def _told(one: Series, places: Sequence[float], text: Callable[[float], str]) ->
 
 
 def _some(places: Sequence[float]) -> tuple[float, ...]:
-    every = -(-len(places) // 8)
-    return tuple(places[::every])
+    """Return the places that get a tick: each at least an eleventh of the axis from the last."""
+    apart = (max(places) - min(places)) / 11
+    ticks = [places[0]]
+    for place in places[1:]:
+        if place - ticks[-1] >= apart:
+            ticks.append(place)
+    return tuple(ticks)
 
 
 def _colour(place: int) -> str:
