@@ -68,7 +68,7 @@ def profile_net(
         precision=precision,
         watcher=watcher.as_watcher(),
         fuse=fuse,
-        on_start=lambda race, used, heats: kept.update(heats=[each.to_dict() for each in heats]),
+        on_start=lambda decided: kept.update(heats=[each.to_dict() for each in decided.heats]),
     )
     found = watcher.finish()
     assert found is not None, "the training was too short to be profiled"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from convwise.model.build import build
     from convwise.model.modelfile import load_model
     from convwise.report.comparison import compare
+    from convwise.studies.study import Study, study
     from convwise.training.callbacks import Callback
     from convwise.training.recipe import Recipe
     from convwise.training.resume import resume
@@ -35,6 +36,7 @@ _HOMES = {
     "Plan": "convwise.design.plan",
     "Recipe": "convwise.training.recipe",
     "Run": "convwise.training.run",
+    "Study": "convwise.studies.study",
     "build": "convwise.model.build",
     "compare": "convwise.report.comparison",
     "evaluate": "convwise.evaluation.evaluate",
@@ -42,6 +44,7 @@ _HOMES = {
     "load_model": "convwise.model.modelfile",
     "plan": "convwise.design.plan",
     "resume": "convwise.training.resume",
+    "study": "convwise.studies.study",
     "train": "convwise.training.train",
 }
 
@@ -54,6 +57,7 @@ __all__ = [
     "Plan",
     "Recipe",
     "Run",
+    "Study",
     "build",
     "compare",
     "evaluate",
@@ -61,6 +65,7 @@ __all__ = [
     "load_model",
     "plan",
     "resume",
+    "study",
     "train",
 ]
 

@@ -87,6 +87,15 @@ convwise runs experiments/ --sort accuracy
 convwise runs --json
 """,
     ),
+    "study": (
+        "Settle questions of design by paired experiments on your own images.",
+        """
+convwise study --list
+convwise study photos/ --budget 30m
+convwise study fashion-mini --questions position,pooling --seeds 3
+convwise study photos/ --config study.toml --margin 1%
+""",
+    ),
     "doctor": (
         "Tell what convwise finds on this machine, and what is missing.",
         """
