@@ -22,7 +22,12 @@ from convwise.errors import OptionError
 from convwise.evaluation.split import evaluate_split
 from convwise.model.race import Heat
 from convwise.training.checkpoint import save_checkpoint
-from convwise.training.facts import measured_format, request_facts, result_facts
+from convwise.training.facts import (
+    measured_facts,
+    measured_format,
+    request_facts,
+    result_facts,
+)
 from convwise.training.fit import PrecisionChoice, fit_model
 from convwise.training.loop import TrainingLoop
 from convwise.training.precision import Race
@@ -205,11 +210,13 @@ class _Job:
         self.watcher.message("scoring the test split, once")
         test = evaluate_split(fitted.model, stores["test"])
         validation = evaluate_split(fitted.model, stores["validation"], shift_images=0)
+        model = dataclasses.replace(fitted.model, measured=measured_facts(self.decoded, test))
+        folder.write_model(model)
         facts |= {"status": fitted.ending, "result": result_facts(fitted, test, validation)}
         folder.write_results(test, validation, fitted.model.classes)
         folder.write_json("run.json", facts)
         folder.seal()
-        return Run(path, fitted.model, test, validation, fitted.history, facts, stores["test"])
+        return Run(path, model, test, validation, fitted.history, facts, stores["test"])
 
     def one_batch(self) -> _Job:
         """Return the job cut down to one batch of each split and one step."""
