@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from convwise.ship.extras import require
 
@@ -31,7 +31,7 @@ class Graph:
         self.constants: list[onnx.TensorProto] = []
         self._taken: set[str] = set()
 
-    def constant(self, name: str, values: NDArray[Any]) -> str:
+    def constant(self, name: str, values: ArrayLike) -> str:
         """Add a constant and return its name."""
         name = self._free(name)
         array = np.ascontiguousarray(values)

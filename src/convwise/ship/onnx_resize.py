@@ -1,8 +1,10 @@
 """The resize rule of an ImageFormat as ONNX operators: what ``data.render`` does, in the graph.
 
-ONNX's ``Resize`` with ``antialias`` widens its filter with the scale as Pillow's BILINEAR does,
-and ONNX Runtime computes it on uint8 in Pillow's fixed-point steps, so levels differ by one at
-most. What comes before the resizing (decoding, EXIF, transparency, channels) stays outside.
+ONNX's ``Resize`` with ``antialias`` is not Pillow's BILINEAR: in ONNX Runtime 1.32 levels were up
+to 4 apart. So the filter is written out: a matrix of triangle weights for the columns, rounding to
+whole levels as Pillow does between its passes, and one for the rows. Levels differ by one at most,
+where Pillow's fixed-point sum falls on the other side of a half. What comes before the resizing
+(decoding, EXIF, transparency, channels) stays outside.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import numpy as np
 
 from convwise.image import ImageFormat
 from convwise.ship.onnx_graph import Graph
+
+_FLOAT, _DOUBLE = 1, 11
 
 
 def resized(graph: Graph, pixels: str, image_format: ImageFormat) -> str:
@@ -22,16 +26,21 @@ def resized(graph: Graph, pixels: str, image_format: ImageFormat) -> str:
         image_format: gives the rule and the size.
 
     Returns:
-        The name of uint8 (batch, height, width, channels).
+        The name of levels 0…255 as float32 (batch, height, width, channels).
     """
     first = graph.add("Transpose", [pixels], "resize_first", perm=[0, 3, 1, 2])
     size = graph.integers("resize_size", [image_format.height, image_format.width])
     shape = graph.add("Shape", [first], "resize_shape")
     whole = _part(graph, shape, 2, 4, "resize_whole")
     scaled = size if image_format.resize == "stretch" else _scaled(graph, whole, image_format)
-    outer = _part(graph, shape, 0, 2, "resize_outer")
-    sizes = graph.add("Concat", [outer, scaled], "resize_sizes", axis=0)
-    x = graph.add("Resize", [first, "", "", sizes], "resize", mode="linear", antialias=1)
+    x = graph.add("Cast", [first], "resize_levels", to=_FLOAT)
+    columns = _weights(graph, whole, scaled, 1, "resize_columns")
+    turned = graph.add("Transpose", [columns], "resize_turned", perm=[1, 0])
+    x = _rounded_levels(graph, graph.add("MatMul", [x, turned], "resize_across"))
+    rows = _weights(graph, whole, scaled, 0, "resize_rows")
+    x = _rounded_levels(graph, graph.add("MatMul", [rows, x], "resize_down"))
+    if image_format.resize == "stretch":
+        return graph.add("Transpose", [x], "resize_last", perm=[0, 2, 3, 1])
     room = graph.add("Sub", [size, scaled], "resize_room")
     two = graph.integers("resize_two", [2])
     if image_format.resize == "pad":
@@ -39,15 +48,52 @@ def resized(graph: Graph, pixels: str, image_format: ImageFormat) -> str:
         after = graph.add("Sub", [room, before], "resize_after")
         none = graph.integers("resize_none", [0, 0])
         pads = graph.add("Concat", [none, before, none, after], "resize_pads", axis=0)
-        level = graph.constant("resize_level", np.uint8(image_format.pad_value))
+        level = graph.constant("resize_level", np.float32(image_format.pad_value))
         x = graph.add("Pad", [x, pads, level], "resize_padded")
-    elif image_format.resize == "crop":
+    else:
         over = graph.add("Neg", [room], "resize_over")
         start = graph.add("Div", [over, two], "resize_start")
         end = graph.add("Add", [start, size], "resize_end")
         axes = graph.integers("resize_axes", [2, 3])
         x = graph.add("Slice", [x, start, end, axes], "resize_cropped")
     return graph.add("Transpose", [x], "resize_last", perm=[0, 2, 3, 1])
+
+
+def _weights(graph: Graph, whole: str, scaled: str, axis: int, name: str) -> str:
+    """Write the weight of each place of an axis in each place after resizing, (after, before)."""
+    which = graph.constant(f"{name}_which", np.int64(axis))
+    before, after = (
+        graph.add("Gather", [each, which], f"{name}_length") for each in (whole, scaled)
+    )
+    zero, one = (graph.constant(f"{name}_{value}", np.int64(value)) for value in (0, 1))
+    half, double_one = (
+        graph.constant(f"{name}_{word}", np.float64(value))
+        for word, value in (("half", 0.5), ("unit", 1.0))
+    )
+    middles = []
+    for length in (before, after):
+        places = graph.add("Range", [zero, length, one], f"{name}_places")
+        exact = graph.add("Cast", [places], f"{name}_exact", to=_DOUBLE)
+        middles.append(graph.add("Add", [exact, half], f"{name}_middles"))
+    lengths = [
+        graph.add("Cast", [length], f"{name}_length", to=_DOUBLE) for length in (before, after)
+    ]
+    scale = graph.add("Div", lengths, f"{name}_scale")
+    centres = graph.add("Mul", [middles[1], scale], f"{name}_centres")
+    column = graph.add("Unsqueeze", [centres, graph.integers(f"{name}_axis", [1])], f"{name}_each")
+    gap = graph.add("Abs", [graph.add("Sub", [middles[0], column], f"{name}_gap")], f"{name}_far")
+    reach = graph.add("Max", [scale, double_one], f"{name}_reach")
+    share = graph.add("Div", [gap, reach], f"{name}_share")
+    weights = graph.add("Relu", [graph.add("Sub", [double_one, share], f"{name}_slope")], name)
+    axes = graph.integers(f"{name}_axes", [1])
+    total = graph.add("ReduceSum", [weights, axes], f"{name}_total", keepdims=1)
+    normal = graph.add("Div", [weights, total], f"{name}_normal")
+    return graph.add("Cast", [normal], f"{name}_weights", to=_FLOAT)
+
+
+def _rounded_levels(graph: Graph, x: str) -> str:
+    half = graph.constant("resize_half", np.float32(0.5))
+    return graph.add("Floor", [graph.add("Add", [x, half], "resize_half_up")], "resize_level_of")
 
 
 def _part(graph: Graph, vector: str, start: int, end: int, name: str) -> str:
