@@ -34,7 +34,7 @@ class Graph:
     def constant(self, name: str, values: ArrayLike) -> str:
         """Add a constant and return its name."""
         name = self._free(name)
-        array = np.ascontiguousarray(values)
+        array = np.array(values, order="C")
         self.constants.append(self._onnx.numpy_helper.from_array(array, name))
         return name
 
