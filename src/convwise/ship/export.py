@@ -12,7 +12,7 @@ from typing import Any, Literal
 from convwise.errors import OptionError, RunError, StorageError
 from convwise.evaluation.evaluate import SplitName
 from convwise.model.trained import TrainedModel
-from convwise.ship.formats import ExportFormat, Onnx, OpenVino, Torch
+from convwise.ship.formats import ExportFormat, Keras, Onnx, OpenVino, Torch
 from convwise.ship.proof import Proof, prove
 
 Target = Literal["onnx", "openvino", "int8", "torch", "keras"]
@@ -111,6 +111,8 @@ def _format(to: Target, resize_inside: bool) -> ExportFormat:
             return OpenVino()
         case "torch":
             return Torch()
+        case "keras":
+            return Keras()
     raise OptionError(f"--to {to}: use onnx, openvino, int8, torch or keras")
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
+import zipfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +18,18 @@ from torch import Tensor, nn
 
 from convwise.errors import ModelFileError
 from convwise.model.trained import TrainedModel
-from convwise.ship.extras import require
+from convwise.ship.extras import is_installed, require
+from convwise.ship.keras_file import CONTRACT, keras_bytes
+from convwise.ship.keras_import import import_keras
 from convwise.ship.onnx_model import METADATA_KEY, contract, onnx_bytes
 from convwise.ship.proof import Exported
-from convwise.ship.runtimes import Runtime, in_batches, onnxruntime_of, openvino_of
+from convwise.ship.runtimes import (
+    Runtime,
+    in_batches,
+    onnxruntime_of,
+    openvino_of,
+    torch_runtime,
+)
 
 
 class ExportFormat(ABC):
@@ -104,6 +115,35 @@ class Torch(ExportFormat):
             return found
 
         return Exported.of(Runtime("torch", in_batches(run)), json.loads(told[METADATA_KEY]))
+
+
+@dataclass(frozen=True)
+class Keras(ExportFormat):
+    """A .keras archive, run by Keras on torch, or read back by convwise where Keras is missing."""
+
+    suffix: ClassVar[str] = ".keras"
+
+    def write(self, model: TrainedModel, path: Path) -> None:
+        """Write one file."""
+        path.write_bytes(keras_bytes(model))
+
+    def load(self, path: Path) -> Exported:
+        """Load it with Keras, or with :func:`import_keras`."""
+        with zipfile.ZipFile(path) as archive:
+            told = json.loads(archive.read(CONTRACT))
+        if not is_installed("keras"):
+            read = import_keras(path)
+            return Exported.of(Runtime("convwise's own reader", torch_runtime(read).answer), told)
+        # Keras reads its backend once; one that somebody has chosen is left alone.
+        os.environ.setdefault("KERAS_BACKEND", "torch")
+        keras = importlib.import_module("keras")
+        loaded = keras.saving.load_model(path, compile=False)
+
+        def run(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            found: NDArray[np.float32] = loaded.predict_on_batch(pixels)
+            return found
+
+        return Exported.of(Runtime("keras", in_batches(run)), told)
 
 
 class PixelsToProbabilities(nn.Module):

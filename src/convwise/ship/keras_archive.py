@@ -22,6 +22,7 @@ from convwise.ship.extras import require
 MAX_CONFIG_BYTES = 20_000_000
 # Weights come with their optimizer's, about three times as much, and with the file's own tables.
 _MOST_TIMES, _MORE_BYTES = 5, 32_000_000
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _FLOATS = ("float16", "float32", "float64")
 _FILTERS = (1, 2, 3)  # deflate, shuffle, checksum: those that HDF5 itself brings
 

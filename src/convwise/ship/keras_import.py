@@ -82,9 +82,11 @@ def _imported(
     nodes, output = nodes_of(config)
     found = tree_of(nodes, output)
     tree, temperature = _without_temperature(found.tree)
+    for each in tree:
+        _refuse_scaling(each)
     try:
         network = Network(tuple(_layer(each) for each in tree))
-        units = network.layers and _units(network)
+        units = _units(network)
         network_plan = plan(network, found.image, units).require()
     except DesignError as error:
         raise ModelFileError(f"is a network that cannot be here: {error}") from None
@@ -131,8 +133,6 @@ def _without_temperature(tree: tuple[Branched, ...]) -> tuple[tuple[Branched, ..
         softmax = tree[-1].node.layer == Activation("softmax")
         if softmax and isinstance(scale, float) and scale > 0 and offset in (0, 0.0):
             return (*tree[:-2], tree[-1]), 1 / scale
-    for each in tree:
-        _refuse_scaling(each)
     return tree, 1.0
 
 
