@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from convwise.image import ImageFormat
     from convwise.model.build import build
     from convwise.model.modelfile import load_model
+    from convwise.ship.export import export
+    from convwise.ship.keras_import import import_keras
     from convwise.training.recipe import Recipe
     from convwise.training.run import Run
     from convwise.training.train import train
@@ -33,6 +35,8 @@ _HOMES = {
     "Run": "convwise.training.run",
     "build": "convwise.model.build",
     "evaluate": "convwise.evaluation.evaluate",
+    "export": "convwise.ship.export",
+    "import_keras": "convwise.ship.keras_import",
     "load_data": "convwise.data",
     "load_model": "convwise.model.modelfile",
     "plan": "convwise.design.plan",
@@ -49,6 +53,8 @@ __all__ = [
     "Run",
     "build",
     "evaluate",
+    "export",
+    "import_keras",
     "load_data",
     "load_model",
     "plan",

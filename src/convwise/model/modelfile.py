@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import struct
 from importlib.metadata import version
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +244,13 @@ def _options(values: Any, known: dict[str, type], what: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ModelFileError(f"has the {what}s {_short(values)}, which are no names and values")
     for name, value in values.items():
-        if type(value) is not known.get(name):
+        if type(value) is not known.get(name) or not _is_finite(value):
             raise ModelFileError(f"has the {what} {name[:40]} = {_short(value)}, which is none")
     return values
+
+
+def _is_finite(value: Any) -> bool:
+    """Return whether a number, or each of an interval's two, is finite; texts are."""
+    if isinstance(value, list):
+        return len(value) == 2 and all(type(end) is float and isfinite(end) for end in value)
+    return not isinstance(value, float) or isfinite(value)

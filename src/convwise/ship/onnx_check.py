@@ -15,56 +15,14 @@ from convwise.ship.onnx_model import INPUT, METADATA_KEY, OUTPUT
 MAX_BYTES = 2**31 - 1
 MAX_NODES = 100_000
 MAX_RANK = 8
-OPERATORS = frozenset(
-    [
-        "Abs",
-        "Add",
-        "AveragePool",
-        "BatchNormalization",
-        "Cast",
-        "Clip",
-        "Concat",
-        "Conv",
-        "DequantizeLinear",
-        "Div",
-        "Elu",
-        "Erf",
-        "Flatten",
-        "Floor",
-        "Gather",
-        "Gemm",
-        "GlobalAveragePool",
-        "GlobalMaxPool",
-        "Greater",
-        "LayerNormalization",
-        "LeakyRelu",
-        "LessOrEqual",
-        "MatMul",
-        "Max",
-        "MaxPool",
-        "Mul",
-        "Neg",
-        "Pad",
-        "QuantizeLinear",
-        "Range",
-        "ReduceSum",
-        "Relu",
-        "Shape",
-        "Sigmoid",
-        "Slice",
-        "Softmax",
-        "Sqrt",
-        "Squeeze",
-        "Sub",
-        "Sum",
-        "Tanh",
-        "Transpose",
-        "Unsqueeze",
-        "Where",
-        "Identity",
-        "Reshape",
-    ]
-)
+_NAMES = """
+    Abs Add AveragePool BatchNormalization Cast Clip Concat Conv DequantizeLinear Div Elu Erf
+    Flatten Floor Gather Gemm GlobalAveragePool GlobalMaxPool Greater Identity
+    LayerNormalization LeakyRelu LessOrEqual MatMul Max MaxPool Mul Neg Pad QuantizeLinear Range
+    ReduceSum Relu Reshape Shape Sigmoid Slice Softmax Sqrt Squeeze Sub Sum Tanh Transpose
+    Unsqueeze Where
+"""
+OPERATORS = frozenset(_NAMES.split())
 _TYPE_BYTES = {1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1, 11: 8}  # float, uint8, int8, int32, int64, …
 
 

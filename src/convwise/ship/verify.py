@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convwise.errors import ConvwiseError, DataError
+from convwise.errors import ConvwiseError, DataError, OptionError
 from convwise.model.modelfile import FILE_NAME, load_model
 from convwise.ship.keras_import import import_keras
 from convwise.ship.onnx_check import check_onnx
@@ -49,7 +49,7 @@ def verify(path: str | Path) -> list[Finding]:
     """
     path = Path(path)
     if path.is_dir():
-        return [*_against_sums(path), *([_opened(path / FILE_NAME, FILE_NAME)])]
+        return [*_against_sums(path), _opened(path / FILE_NAME, FILE_NAME)]
     if not path.exists():
         raise DataError(f"{path} does not exist; give a model file or a run folder")
     return [_opened(path, str(path))]
@@ -105,13 +105,20 @@ def _digest(file: Path) -> str:
     return digest.hexdigest()
 
 
+def _open_keras(file: Path) -> None:
+    try:
+        import_keras(file)
+    except OptionError:  # it does not scale pixels itself, which an import asks about
+        import_keras(file, pixels="0..1")
+
+
 def _opened(file: Path, name: str) -> Finding:
     try:
         match file.suffix.lower():
             case ".onnx":
                 check_onnx(file)
             case ".keras":
-                import_keras(file, pixels=None)
+                _open_keras(file)
             case _:
                 load_model(file)
     except ConvwiseError as error:
