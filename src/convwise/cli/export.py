@@ -15,14 +15,6 @@ from convwise.cli.share import parse_share
 if TYPE_CHECKING:
     from convwise.ship.export import Export
 
-SUFFIXES = {
-    "onnx": ".onnx",
-    "openvino": ".xml",
-    "int8": ".onnx",
-    "torch": ".pt2",
-    "keras": ".keras",
-}
-
 
 def export(
     model: Annotated[Path, Parameter(help="A run folder or a model file.")],
@@ -58,6 +50,7 @@ def export(
     loss = parse_share(max_loss, "--max-loss")
     # torch takes seconds to import: --help and a wrong option answer without it.
     from convwise.model.modelfile import load_model
+    from convwise.ship.export import SUFFIXES
     from convwise.ship.export import export as export_model
 
     done = export_model(

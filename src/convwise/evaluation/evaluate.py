@@ -56,7 +56,7 @@ def evaluate(
     Raises:
         DataError: the data cannot be read, or has a class that the model does not know.
     """
-    dataset = _read_as_for_training(model, data, data_options, split)
+    dataset = read_as_for_training(model, data, data_options, split)
     dataset = dataclasses.replace(dataset, format=model.image_format)
     decoded = dataset.decode(cache=PixelCache.of_user() if cache else None)
     store = _relabelled(_chosen(decoded, split), dataset.classes, model.classes)
@@ -68,7 +68,7 @@ def evaluate(
     )
 
 
-def _read_as_for_training(
+def read_as_for_training(
     model: TrainedModel, data: str | Path, asked: Mapping[str, Any], split: SplitName
 ) -> Dataset:
     """Read with the options of the training, as far as this data set can have them."""

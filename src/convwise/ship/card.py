@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def model_card(path: str | Path) -> str:
     run = _json(folder / "run.json") if folder else {}
     metrics = _json(folder / "metrics.json") if folder else {}
     test = metrics.get("test")
+    model = replace(model, measured=model.measured or _of_run(run))
     return "\n".join(
         [
             *_front_matter(model),
@@ -43,6 +45,19 @@ def model_card(path: str | Path) -> str:
             *_use(path.name),
         ]
     )
+
+
+def _of_run(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run measured, for model files that do not tell it themselves."""
+    result, data = run.get("result", {}), run.get("data", {})
+    if "test_accuracy" not in result:
+        return {}
+    return {
+        "data": data.get("name", ""),
+        "test_accuracy": result["test_accuracy"],
+        "test_accuracy_interval": result.get("test_accuracy_interval"),
+        "test_images": data.get("counts", {}).get("test"),
+    }
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,19 @@ from convwise.evaluation.evaluate import SplitName
 from convwise.model.trained import TrainedModel
 from convwise.ship.formats import ExportFormat, Keras, Onnx, OpenVino, Torch
 from convwise.ship.proof import Proof, prove
+from convwise.ship.quantize import Int8, calibration_pixels
+from convwise.ship.runtimes import runtime_of
+
+FLOAT = "onnxruntime float32"
+# A gain that is worth a second file and its check.
+WORTH = 1.05
+SUFFIXES = {
+    "onnx": ".onnx",
+    "openvino": ".xml",
+    "int8": ".onnx",
+    "torch": ".pt2",
+    "keras": ".keras",
+}
 
 Target = Literal["onnx", "openvino", "int8", "torch", "keras"]
 
@@ -75,8 +88,13 @@ def export(
         StorageError: it could not be written.
     """
     file = Path(file)
-    kind = _format(to, resize_inside)
-    require_free(file, kind)
+    require_free(file, SUFFIXES[to])
+    if to == "int8":
+        pixels = calibration_pixels(model, data, cache, data_options)
+        kind: ExportFormat = Int8(pixels)
+        beside = [replace(runtime_of(model, "onnxruntime"), name=FLOAT)]
+    else:
+        kind, beside = _format(to, resize_inside), []
     aside = _folder_beside(file)
     try:
         path = aside / (file.stem + kind.suffix)
@@ -92,8 +110,9 @@ def export(
             size=sum(each.stat().st_size for each in aside.iterdir()),
             data_options=data_options,
             cache=cache,
+            beside=beside,
         )
-        verdict = verdict_of(proof, to, max_loss)
+        verdict = int8_verdict(proof, max_loss) if to == "int8" else verdict_of(proof, to)
         for each in sorted(aside.iterdir()):
             _put(each, file if each == path else file.with_suffix(each.suffix))
     finally:
@@ -116,17 +135,17 @@ def _format(to: Target, resize_inside: bool) -> ExportFormat:
     raise OptionError(f"--to {to}: use onnx, openvino, int8, torch or keras")
 
 
-def require_free(file: Path, kind: ExportFormat) -> None:
+def require_free(file: Path, suffix: str) -> None:
     """Check that an export may be written to ``file``.
 
     Raises:
         OptionError: something stands there, or its folder does not exist.
     """
-    if file.suffix != kind.suffix:
-        raise OptionError(f"--out {file}: the name of this format ends in {kind.suffix}")
+    if file.suffix != suffix:
+        raise OptionError(f"--out {file}: the name of this format ends in {suffix}")
     if not file.parent.is_dir():
         raise OptionError(f"--out {file}: the folder {file.parent} does not exist; make it first")
-    beside = [file, file.with_suffix(".bin")] if kind.suffix == ".xml" else [file]
+    beside = [file, file.with_suffix(".bin")] if suffix == ".xml" else [file]
     for each in beside:
         if os.path.lexists(each):
             raise OptionError(f"{each} exists; files are never overwritten, choose --out")
@@ -149,7 +168,7 @@ def _put(source: Path, target: Path) -> None:
         source.replace(target)
 
 
-def verdict_of(proof: Proof, to: Target, max_loss: float) -> str:
+def verdict_of(proof: Proof, to: Target) -> str:
     """Return what was found in a sentence.
 
     Raises:
@@ -165,6 +184,36 @@ def verdict_of(proof: Proof, to: Target, max_loss: float) -> str:
         f" {proof.max_difference:.1e} ({proof.tolerance:.0e} is allowed), and"
         f" {1 - proof.agreement:.1%} of the labels; it was removed. Please report this"
     )
+
+
+def int8_verdict(proof: Proof, max_loss: float) -> str:
+    """Return whether int8 is worth it, in a sentence.
+
+    Raises:
+        ExportError: it loses more accuracy than it may.
+    """
+    accuracy = proof.accuracy
+    loss = -accuracy["difference"]
+    low, high = accuracy["interval"]
+    cost = (
+        f"accuracy {100 * accuracy['difference']:+.2f} points (95 % interval {100 * low:+.2f} …"
+        f" {100 * high:+.2f}, {accuracy['images']:,} images)"
+    )
+    if loss > max_loss:
+        raise ExportError(
+            f"don't: int8 costs more than --max-loss {100 * max_loss:g}% allows: {cost};"
+            " it was removed. Keep the float32 export"
+        )
+    mine, plain = proof.seconds[proof.runtime_key], proof.seconds[FLOAT]
+    gains = {batch: plain[batch] / mine[batch] for batch in mine}
+    speeds = ", ".join(
+        f"{gain:.2f} times as fast {'for one image' if batch == 1 else f'in batches of {batch}'}"
+        for batch, gain in gains.items()
+    )
+    if max(gains.values()) < WORTH:
+        return f"don't: int8 is not faster than float32 in ONNX Runtime here ({speeds}); {cost}"
+    mixed = min(gains.values()) < 1
+    return f"{'it depends' if mixed else 'worth it here'}: int8 is {speeds}; {cost}"
 
 
 def _ties(proof: Proof) -> str:

@@ -173,6 +173,7 @@ def prove(
     size: int = 0,
     data_options: Mapping[str, Any] | None = None,
     cache: bool = True,
+    beside: Sequence[Runtime] = (),
 ) -> Proof:
     """Ask the model and the exported file about the same files.
 
@@ -186,6 +187,7 @@ def prove(
         size: of what was written, bytes.
         data_options: passed to ``load_data``.
         cache: see :func:`convwise.evaluate`.
+        beside: what else is timed in the same rounds.
 
     Raises:
         ModelFileError: the file tells other classes than the model has.
@@ -206,7 +208,7 @@ def prove(
     return Proof(
         exported.runtime.name,
         probes_agreement(model, exported),
-        seconds=_timings(model, exported.runtime),
+        seconds=_timings(model, [exported.runtime, *beside]),
         size=size,
         tolerance=RESIZE_TOLERANCE if exported.resizes else TOLERANCE,
         reference_size=4 * model.network.plan.total_params,
@@ -273,12 +275,12 @@ def paired_accuracy(
     }
 
 
-def _timings(model: TrainedModel, runtime: Runtime) -> dict[str, dict[int, float]]:
+def _timings(model: TrainedModel, runtimes: Sequence[Runtime]) -> dict[str, dict[int, float]]:
     plan = model.network.plan
     largest = max(prod(row.output_shape) for row in plan.rows)
-    contenders = [torch_runtime(model), runtime]
-    if runtime.name == "torch":
-        contenders[1] = Runtime("exported", runtime.answer)
+    contenders = [torch_runtime(model), *runtimes]
+    if runtimes[0].name == "torch":
+        contenders[1] = Runtime("exported", runtimes[0].answer)
     numbers = np.random.default_rng(0)
     found: dict[str, dict[int, float]] = {each.name: {} for each in contenders}
     for batch in BATCHES:
