@@ -20,9 +20,9 @@ from drawn_networks import Drawing
 
 DRAWN = 60
 WRITTEN = (
-    "conv 4 3 same | blurpool 3 2 same | fixed sobel | blurpool 2 2 | global_avgpool | dense classes",
+    "conv 4 3 same | blurpool 3 2 same | fixed sobel | blurpool 2 | global_avgpool | dense classes",
     "conv 4 3 2 same|residual identity (conv 7 3 2 same relu|layernorm)|flatten|norm|dense classes",
-    "repeat 2 (residual (conv 6 3 2 same relu | norm)) | layernorm | flatten | dense classes|softmax",
+    "repeat 2 (residual (conv 6 3 2 same relu|norm)) | layernorm|flatten|dense classes | softmax",
     *(f"conv 5 3 same {name} | global_maxpool | dense classes" for name in ACTIVATIONS),
 )
 ZOO = ("lenet", "fast", "keras-convnet", "resnet20", "dense", "vgg-small")

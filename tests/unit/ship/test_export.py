@@ -127,7 +127,7 @@ def test_what_stands_there_is_never_overwritten(model: TrainedModel, tmp_path: P
     with pytest.raises(OptionError, match=r"m\.onnx exists"):
         export(model, "onnx", tmp_path / "m.onnx")
     assert (tmp_path / "m.onnx").read_text() == "mine"
-    with pytest.raises(OptionError, match="ends in .onnx"):
+    with pytest.raises(OptionError, match=r"ends in \.onnx"):
         export(model, "onnx", tmp_path / "m.xml")
     with pytest.raises(OptionError, match="does not exist; make it first"):
         export(model, "onnx", tmp_path / "none" / "m.onnx")
