@@ -298,7 +298,11 @@ found = {}
 watched = True
 for path in sorted(folder.iterdir()):
     start = time.perf_counter()
-    found[path.name] = [verify(path)[0].problem, time.perf_counter() - start]
+    try:
+        problem = verify(path)[0].problem
+    except ConvwiseError as error:
+        problem = str(error)
+    found[path.name] = [problem, time.perf_counter() - start]
 use_good_files()
 watched = False
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -325,7 +329,7 @@ def outcome(model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> di
         for name, content in files:
             (folder / name).write_bytes(content)
     (folder / "link.safetensors").symlink_to("/dev/zero")
-    (folder / "loop.onnx").symlink_to("loop.onnx")
+    (folder / "circle.onnx").symlink_to("circle.onnx")
     result = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(folder), str(good)],
         capture_output=True,
