@@ -268,7 +268,7 @@ def hdf5_files(parts: dict[str, bytes], folder: Path) -> Iterator[tuple[str, byt
 
 
 PROGRAM = """
-import json, resource, sys, time
+import codecs, json, resource, sys, time
 from pathlib import Path
 from convwise.model.modelfile import load_model
 from convwise.errors import ConvwiseError
@@ -278,6 +278,7 @@ import h5py, onnx, numpy, onnxruntime
 from convwise.evaluation.predict import predict_probabilities
 from convwise.ship.keras_file import keras_bytes
 from convwise.ship.onnx_model import onnx_bytes
+codecs.lookup("ascii")  # which numpy looks up when a type of text is named
 folder, good = map(Path, sys.argv[1:])
 def use_good_files():
     model = load_model(good / "good.safetensors")
