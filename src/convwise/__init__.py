@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from convwise.model.build import build
     from convwise.model.modelfile import load_model
     from convwise.report.comparison import compare
+    from convwise.ship.export import export
+    from convwise.ship.keras_import import import_keras
     from convwise.studies.study import Study, study
     from convwise.training.callbacks import Callback
     from convwise.training.recipe import Recipe
@@ -40,6 +42,8 @@ _HOMES = {
     "build": "convwise.model.build",
     "compare": "convwise.report.comparison",
     "evaluate": "convwise.evaluation.evaluate",
+    "export": "convwise.ship.export",
+    "import_keras": "convwise.ship.keras_import",
     "load_data": "convwise.data",
     "load_model": "convwise.model.modelfile",
     "plan": "convwise.design.plan",
@@ -61,6 +65,8 @@ __all__ = [
     "build",
     "compare",
     "evaluate",
+    "export",
+    "import_keras",
     "load_data",
     "load_model",
     "plan",
