@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import resource
+import select
 import signal
 import statistics
 import subprocess
@@ -24,6 +26,8 @@ _THREAD_VARIABLES = (
     "TF_NUM_INTRAOP_THREADS",
     "TF_NUM_INTEROP_THREADS",
 )
+# Looked up here, as little may be done between fork and exec.
+_SET_PARENT_DEATH_SIGNAL = getattr(ctypes.CDLL(None), "prctl", None)
 _BF16_FLAGS = ("avx512_bf16", "amx_bf16", "bf16")
 
 
@@ -81,6 +85,101 @@ def run_worker(
         "process_seconds": seconds,
         "other_cores_busy": _others(before, _cpu_seconds(), seconds),
     }
+
+
+class Worker:
+    """A worker that stays, and answers commands: one line of JSON each way.
+
+    Between commands it is stopped (SIGSTOP), so that whatever its threads would do while they have
+    nothing to do is not at the cost of others.
+
+    Args:
+        command: that starts it; it tells its first facts without being asked.
+        environment: of the process.
+        timeout: seconds that it may take until then.
+    """
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], timeout: float
+    ) -> None:
+        self._complaints = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            list(command),
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
+        )
+        self._unread = b""
+        self.ready = self._answer(timeout)
+
+    def ask(self, command: Mapping[str, Any], timeout: float) -> dict[str, Any]:
+        """Return the answer to a command, or ``error``; after an error it is of no more use.
+
+        ``seconds_asked`` is how long the answer took. Where the answer tells ``cpu_seconds``, it
+        gets ``other_cores_busy``: how many cores anything else kept busy meanwhile, on average.
+        """
+        if "error" in self.ready:
+            return self.ready
+        before, started = _cpu_seconds(), time.perf_counter()
+        self._signal(signal.SIGCONT)
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(command).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended: its status tells why
+        facts = self._answer(timeout)
+        seconds = time.perf_counter() - started
+        if "error" in facts:
+            self.ready = facts
+            return facts
+        own, after = facts.get("cpu_seconds"), _cpu_seconds()
+        if own is not None and before is not None and after is not None:
+            busy = max(0.0, after[0] - before[0] - own) / seconds
+            facts["other_cores_busy"] = round(busy, 2)
+        return facts | {"seconds_asked": seconds}
+
+    def close(self) -> None:
+        """End it, and pass on what it complained of if it failed."""
+        _end(self._process)
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+        if "error" in self.ready:
+            self._complaints.seek(0)
+            sys.stderr.write(self._complaints.read())
+        self._complaints.close()
+
+    def _answer(self, timeout: float) -> dict[str, Any]:
+        line = self._line(timeout)
+        if line is None:
+            return {"error": f"stopped after {timeout:.0f} s"}
+        if not line:
+            return {"error": f"ended with status {self._process.wait()}"}
+        self._signal(signal.SIGSTOP)
+        return _parse(line.decode(errors="replace"), 0)
+
+    def _line(self, timeout: float) -> bytes | None:
+        """Return a line, nothing at the end, or None where it does not come in time."""
+        assert self._process.stdout is not None
+        source, end = self._process.stdout.fileno(), time.monotonic() + timeout
+        while b"\n" not in self._unread:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([source], [], [], left)[0]:
+                return None
+            part = os.read(source, 1 << 16)
+            if not part:
+                return b""
+            self._unread += part
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -149,6 +248,15 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.wait()
     if process.stdout is not None:
         process.stdout.close()
+
+
+def _end_with_parent() -> None:
+    """Let the system kill this process when its parent ends, however that happens.
+
+    A process that is stopped would not notice by itself.
+    """
+    if _SET_PARENT_DEATH_SIGNAL is not None:
+        _SET_PARENT_DEATH_SIGNAL(1, signal.SIGKILL)
 
 
 def _cpu_seconds() -> tuple[float, float] | None:

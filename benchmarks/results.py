@@ -1,125 +1,126 @@
-"""From measurements to medians, ranges, ratios and a table."""
+"""From measurements to medians, ranges and ratios."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from measuring import paired_ratios, spread
 
 OURS = "convwise"
-SPEEDS = ("images_per_second", "images_per_second_all_epochs")
-_FIGURES = (*SPEEDS, "seconds", "test_accuracy", "peak_memory_mb", "other_cores_busy")
 
 Facts = dict[str, Any]
 
 
-def summarise(probes: list[Facts], measurements: list[Facts]) -> Facts:
-    """Return ``results``, a row for each contender and batch size, and ``ratios`` to each peer.
+def summarise(cells: Sequence[Facts], defaults: Sequence[str], of: Sequence[str]) -> Facts:
+    """Return ``results``, a row for each cell, and ``ratios`` to each peer of its group.
 
-    A contender that was too slow to be measured has the speed of its probe, and says
-    ``"projected": true``; one whose every run failed has ``error``.
+    Args:
+        cells: a row for each network, batch size and contender, with ``learn``, and with ``rounds``
+            that hold the figures. One without rounds that was given up while learning is projected:
+            it has the speed of its first steps.
+        defaults: names of those who are what their library does unless told otherwise.
+        of: names of figures; ratios are taken of those that speak of images.
     """
-    results = [_result(probe, _of(probe, measurements)) for probe in probes]
+    results = [_result(cell, of) for cell in cells]
     ratios = [
-        _ratio(ours, theirs, measurements, speed)
+        _ratio(ours, theirs, cells, figure)
         for ours in results
         for theirs in results
-        for speed in SPEEDS
+        for figure in of
         if ours["contender"] == OURS != theirs["contender"]
-        and ours["batch"] == theirs["batch"]
-        and speed in ours
-        and speed in theirs
+        and _group(ours) == _group(theirs)
+        and figure.startswith("images_per_second")
+        and figure in ours
+        and figure in theirs
     ]
-    return {"results": results, "ratios": ratios}
+    return {"results": results, "ratios": ratios, "best": _best(results, ratios, defaults, of[0])}
 
 
-def _of(probe: Facts, measurements: Iterable[Facts]) -> list[Facts]:
-    return [
-        each
-        for each in measurements
-        if (each["contender"], each["batch"]) == (probe["contender"], probe["batch"])
-    ]
+def _group(row: Facts) -> tuple[str, int]:
+    return row["net"], row["batch"]
 
 
-def _result(probe: Facts, measurements: list[Facts]) -> Facts:
-    done = [each for each in measurements if "error" not in each]
-    row: Facts = {"contender": probe["contender"], "batch": probe["batch"], "n": len(done)}
-    row["failed"] = len(measurements) - len(done)
-    row["projected"] = not probe["measured"] and "error" not in probe
-    told = done[0] if done else probe
-    row |= {name: told[name] for name in ("precision", "versions") if name in told}
-    if done:
-        for name in _FIGURES:
-            values = [each[name] for each in done if each.get(name) is not None]
-            row |= {name: spread(values)} if values else {}
+def _result(cell: Facts, of: Sequence[str]) -> Facts:
+    row: Facts = {name: cell[name] for name in ("net", "batch", "contender")}
+    rounds = [each for each in cell["rounds"] if "error" not in each]
+    learnt = cell.get("learn", {})
+    row["n"] = len(rounds)
+    row["failed"] = len(cell["rounds"]) - len(rounds)
+    row["projected"] = bool(learnt.get("given_up")) and not rounds
+    told = cell | learnt | (rounds[0] if rounds else {})
+    once = ("precision", "versions", "parameters", "steps", "train_accuracy", "test_accuracy")
+    row |= {name: told[name] for name in (*once, "agreement_with_fp32") if name in told}
+    if "error" in cell:
+        row["error"] = cell["error"]
+    if rounds:
+        for figure in (*of, "other_cores_busy"):
+            values = [each[figure] for each in rounds if each.get(figure) is not None]
+            row |= {figure: spread(values)} if values else {}
     elif row["projected"]:
-        row |= {speed: spread([probe["images_per_second"]]) for speed in SPEEDS}
-        row["seconds"] = spread([probe["projected_seconds"]])
-    else:
-        errors = [each["error"] for each in [probe, *measurements] if "error" in each]
+        speeds = (figure for figure in of if figure.startswith("images_per_second"))
+        row |= {figure: spread([learnt["images_per_second"]]) for figure in speeds}
+    elif "error" not in cell:
+        errors = [each["error"] for each in cell["rounds"]]
         row["error"] = errors[0] if errors else "not measured"
     return row
 
 
-def _ratio(ours: Facts, theirs: Facts, measurements: list[Facts], speed: str) -> Facts:
-    our_rounds = {each["round"]: each[speed] for each in _of(ours, measurements) if speed in each}
+def _ratio(ours: Facts, theirs: Facts, cells: Iterable[Facts], figure: str) -> Facts:
+    by_round = []
+    for row in (ours, theirs):
+        cell = next(
+            each
+            for each in cells
+            if _group(each) == _group(row) and each["contender"] == row["contender"]
+        )
+        by_round.append({each["round"]: each[figure] for each in cell["rounds"] if figure in each})
+    our_rounds, their_rounds = by_round
     if theirs["projected"]:
-        their_rounds = dict.fromkeys(our_rounds, theirs[speed]["median"])
-    else:
-        found = _of(theirs, measurements)
-        their_rounds = {each["round"]: each[speed] for each in found if speed in each}
+        their_rounds = dict.fromkeys(our_rounds or {0: 0.0}, theirs[figure]["median"])
     if ours["projected"]:
-        if theirs["projected"]:
-            their_rounds = {0: theirs[speed]["median"]}
-        our_rounds = dict.fromkeys(their_rounds, ours[speed]["median"])
+        our_rounds = dict.fromkeys(their_rounds, ours[figure]["median"])
     ratios = paired_ratios(our_rounds, their_rounds)
-    row = {"peer": theirs["contender"], "batch": ours["batch"], "of": speed, "n": len(ratios)}
+    row = {name: ours[name] for name in ("net", "batch")}
+    row |= {"peer": theirs["contender"], "of": figure, "n": len(ratios)}
     row["projected"] = theirs["projected"] or ours["projected"]
     return row | (spread(ratios) if ratios else {})
 
 
-def to_markdown(facts: Facts) -> str:
-    """Return the tables that people read."""
-    task, machine = facts["task"], facts["machine"]
-    last, every = f"epoch {task['epochs']}", "all epochs and start"
-    lines = [
-        f"{task['network']} on {task['images']:,} images of {task['data']},"
-        f" epochs: {task['epochs']}; {machine['cpu']}, {machine['threads']} threads,"
-        f" {machine['memory_gb']} GB; {facts['date']}. Medians (smallest–largest)."
-        + (" A trial with --quick, not a result." if facts["quick"] else ""),
-        "",
-        f"| batch | contender | images/s, {last} | images/s, {every}"
-        " | seconds | test accuracy | others' cores | n |",
-        "|--:|:--|--:|--:|--:|--:|--:|--:|",
-    ]
-    for row in facts["results"]:
-        cells = [str(row["batch"]), row["contender"]]
-        if "error" in row:
-            cells += [row["error"], "", "", "", ""]
-        else:
-            cells += [_figure(row.get(name), ",.0f") for name in SPEEDS]
-            cells += [_figure(row.get("seconds"), ",.1f"), _figure(row.get("test_accuracy"), ".4f")]
-            cells.append(_figure(row.get("other_cores_busy"), ".2f"))
-        cells.append("projected" if row["projected"] else str(row["n"]))
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += [
-        "",
-        f"| batch | {OURS} ÷ | images/s, {last} | images/s, {every} | n |",
-        "|--:|:--|--:|--:|--:|",
-    ]
-    by_peer: dict[tuple[int, str], dict[str, Facts]] = {}
-    for row in facts["ratios"]:
-        by_peer.setdefault((row["batch"], row["peer"]), {})[row["of"]] = row
-    for (batch, peer), found in by_peer.items():
-        figures = [_figure(found.get(speed), ".2f") for speed in SPEEDS]
-        row = found[SPEEDS[0]]
-        count = f"{row['n']}, projected" if row["projected"] else str(row["n"])
-        lines.append(f"| {batch} | {peer} | {' | '.join(figures)} | {count} |")
-    return "\n".join(lines)
+def _best(
+    results: Sequence[Facts], ratios: Sequence[Facts], defaults: Sequence[str], figure: str
+) -> list[Facts]:
+    """Return for each group the ratio to the quickest peer, and to the quickest default one."""
+    found = []
+    for group in dict.fromkeys(map(_group, results)):
+        peers = [
+            row
+            for row in results
+            if _group(row) == group and row["contender"] != OURS and figure in row
+        ]
+        for role, chosen in (
+            ("best", peers),
+            ("best default", [row for row in peers if row["contender"] in defaults]),
+        ):
+            if not chosen:
+                continue
+            peer = max(chosen, key=lambda row: row[figure]["median"])["contender"]
+            ratio = [
+                row
+                for row in ratios
+                if _group(row) == group and row["peer"] == peer and row["of"] == figure
+            ]
+            found += [{"role": role, **row} for row in ratio if "median" in row]
+    return found
 
 
-def _figure(values: Facts | None, form: str) -> str:
+def figure(values: Facts | None, form: str) -> str:
+    """Return a median and, in brackets, what it varies between.
+
+    Example:
+        >>> figure({"min": 1.0, "median": 2.0, "max": 3.0}, ".1f"), figure(None, ".1f")
+        ('2.0 (1.0–3.0)', '–')
+    """
     if values is None or "median" not in values:
         return "–"
     middle = format(values["median"], form)

@@ -1,4 +1,4 @@
-"""How fast does convwise train, beside Keras on TensorFlow and a plain PyTorch loop?
+"""How fast does convwise train, beside Keras and PyTorch?
 
     python benchmarks/train_throughput.py --rounds 5
 
@@ -10,260 +10,191 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
-import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from measuring import bf16_in_hardware, limit_cores, run_worker, worker_environment, write_json
-from numpy.typing import NDArray
-from peers import default_folder, peer_python
-from results import summarise, to_markdown
+from entrants import DEFAULTS, ENTRANTS, Setting, find_pythons
+from measuring import (
+    bf16_in_hardware,
+    limit_cores,
+    run_worker,
+    write_json,
+)
+from nets import NETS, PASSES, Net, print_net
+from peers import default_folder
+from results import summarise
+from rounds import Course, compete
+from sample import write_sample
+from tables import train_tables
+from whole_trainings import WHOLE_FIGURES, train_whole
 
-from convwise.data import load_data
 from convwise.data.cores import usable_cores
 from convwise.training.machine import machine_facts
 
 HERE = Path(__file__).resolve().parent
-PROBE_STEPS = 20
-# Beside the training that the cap is about: imports, and scoring the test images.
-START_SECONDS = 120.0
+# Batches of 128 and of 512 divide each of these, so that nobody has an incomplete one.
+SAMPLES = {"keras-convnet": 6_144, "fast": 6_144, "vgg-small": 3_072, "resnet20": 3_072}
+QUICK_SAMPLE, TEST_IMAGES, ROUND_IMAGES = 1_024, 2_000, 59_904
+EPOCHS = 2
 
-
-@dataclass(frozen=True)
-class Contender:
-    """One of those who train.
-
-    Args:
-        name: in the results.
-        script: file in ``contenders/``.
-        environment: of a peer, described by ``peers-NAME.txt``; None is convwise's own.
-        precision: passed to the script.
-    """
-
-    name: str
-    script: str
-    environment: str | None = None
-    precision: str = "fp32"
-
-
-CONTENDERS = (
-    Contender("convwise", "convwise_net.py"),
-    Contender("keras-fp32", "keras_tensorflow.py", environment="tensorflow"),
-    Contender("keras-bf16", "keras_tensorflow.py", environment="tensorflow", precision="bf16"),
-    Contender("plain-torch", "plain_torch.py"),
-)
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Everything that is the same for all measurements."""
-
-    data: Path
-    pythons: dict[str | None, Path]
-    epochs: int
-    images: int
-    threads: int
-    cap: float
-
-    def measure(self, contender: Contender, batch: int, seed: int) -> dict[str, Any]:
-        """Let a contender train to the end."""
-        return self._run(contender, batch, ["--seed", str(seed)])
-
-    def probe(self, contender: Contender, batch: int) -> dict[str, Any]:
-        """Let a contender take a few steps, and project from them how long it will train."""
-        seconds = self.cap / 10
-        limits = ["--probe-steps", str(PROBE_STEPS), "--probe-seconds", str(seconds)]
-        facts = self._run(contender, batch, limits)
-        if "error" not in facts:
-            facts["projected_seconds"] = self.images * self.epochs / facts["images_per_second"]
-        return facts
-
-    def _run(self, contender: Contender, batch: int, more: list[str]) -> dict[str, Any]:
-        command = [
-            str(self.pythons[contender.environment]),
-            str(HERE / "contenders" / contender.script),
-            *("--data", str(self.data), "--batch", str(batch), "--epochs", str(self.epochs)),
-            *("--threads", str(self.threads), "--precision", contender.precision),
-            *more,
-        ]
-        ours = os.pathsep.join(filter(None, sys.path)) if contender.environment is None else None
-        environment = worker_environment(self.threads, python_path=ours)
-        return run_worker(command, environment, self.cap + START_SECONDS)
+Facts = dict[str, Any]
 
 
 def main() -> int:
     asked = _read_arguments()
     limit_cores(asked.threads)
-    contenders = [each for each in CONTENDERS if each.name in asked.contenders]
-    pythons: dict[str | None, Path] = {None: Path(sys.executable)}
-    try:
-        for name in {each.environment for each in contenders}:
-            if name is not None:
-                pythons[name] = peer_python(name, HERE / f"peers-{name}.txt", asked.peers)
-    except subprocess.CalledProcessError as error:
-        print(f"a peer's environment could not be made: {error}", file=sys.stderr)
-        return 1
+    entrants = [each for each in ENTRANTS if each.name in asked.contenders]
+    pythons = find_pythons(entrants, asked.peers)
     with tempfile.TemporaryDirectory(prefix="convwise-benchmark-") as folder:
-        path = Path(folder) / "fashion-mnist.npz"
-        images, test_images = _write_data(path, quick=asked.quick)
-        epochs = 1 if asked.quick else 2
-        bench = Bench(path, pythons, epochs, images, asked.threads, asked.cap)
-        facts = _facts(asked, images, test_images, epochs)
-        probes = _probe_all(bench, contenders, asked.batch)
-        facts["probes"], facts["measurements"] = probes, []
-        for number in range(asked.rounds):
-            facts["measurements"] += _round(bench, contenders, asked.batch, number, probes)
-            facts |= summarise(probes, facts["measurements"])
-            facts["complete"] = number == asked.rounds - 1
-            write_json(asked.out, facts)
-    print(to_markdown(facts))
-    failed = any("error" in each for each in [*probes, *facts["measurements"]])
-    return 1 if failed else 0
+        data = Path(folder) / "fashion-mnist.npz"
+        write_sample(data)
+        setting = Setting(data, pythons, asked.threads, asked.isa, asked.peers)
+        nets = [print_net(name, Path(folder)) for name in asked.nets]
+        facts = _facts(asked, nets)
+        if not asked.whole:
+            facts["limits"] = _aside("limits.py", ["--json", "-", "--brief"], setting)
+        write_json(asked.out, facts)
+        for net in nets:
+            for batch in asked.batch:
+                facts["cells"] += _group(asked, setting, net, batch)
+                facts |= _summary(asked, facts, nets)
+                write_json(asked.out, facts)
+        if asked.shares:
+            facts["profiles"] = [
+                _profile(net, batch, setting) for net in nets for batch in asked.batch
+            ]
+        facts["complete"] = True
+        write_json(asked.out, facts)
+    print(train_tables(facts))
+    return 1 if any("error" in row for row in facts["results"]) else 0
 
 
-def _probe_all(
-    bench: Bench, contenders: list[Contender], batches: list[int]
-) -> list[dict[str, Any]]:
-    probes = []
-    for batch in batches:
-        for contender in contenders:
-            facts = bench.probe(contender, batch)
-            if facts.get("projected_seconds", 0.0) > bench.cap:
-                # A moment in which the machine was busy must not shut anyone out.
-                facts = _faster(facts, bench.probe(contender, batch))
-            too_slow = facts.get("projected_seconds", 0.0) > bench.cap
-            # Not one step within the cap, or no step at all: it is not started again.
-            facts["measured"] = "error" not in facts and not too_slow
-            _tell(f"probe, batch {batch}, {contender.name}", facts)
-            probes.append({"contender": contender.name, "batch": batch, **facts})
-    return probes
+def _group(asked: argparse.Namespace, setting: Setting, net: Net, batch: int) -> list[Facts]:
+    """Measure all entrants with one network and batch size."""
+    entrants = {each.name: each for each in ENTRANTS if each.name in asked.contenders}
+
+    def tell(news: str) -> None:
+        print(f"{net.name}, batch {batch}, {news}", file=sys.stderr, flush=True)
+
+    if asked.whole:
+        rows = train_whole(
+            list(entrants),
+            lambda name, seed: setting.start(entrants[name], net, batch, seed),
+            rounds=asked.rounds,
+            cap=asked.cap,
+            images=_whole_images(asked),
+            tell=tell,
+        )
+    else:
+        learn = {
+            "images": QUICK_SAMPLE if asked.quick else SAMPLES.get(net.name, 3_072),
+            "test_images": TEST_IMAGES,
+            "epochs": EPOCHS,
+            "cap": asked.cap,
+            "settle": True,
+        }
+        seconds = 0.3 if asked.quick else asked.seconds
+        course = Course(batch, learn, asked.rounds, seconds, ROUND_IMAGES)
+        rows = compete(
+            list(entrants), lambda name: setting.start(entrants[name], net, batch), course, tell
+        )
+    return [{"net": net.name, "batch": batch, **row} for row in rows]
 
 
-def _faster(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """Return the faster of two probes, which also tells both speeds."""
-    both = [each["images_per_second"] for each in (first, second) if "error" not in each]
-    better = second if second.get("images_per_second", 0.0) > both[0] else first
-    return better | {"probed_images_per_second": both}
+def _whole_images(asked: argparse.Namespace) -> int:
+    return 6_000 if asked.quick else 60_000
 
 
-def _round(
-    bench: Bench,
-    contenders: list[Contender],
-    batches: list[int],
-    number: int,
-    probes: list[dict[str, Any]],
-) -> list[dict[str, Any]]:
-    """Measure everyone once, beginning with another contender in each round."""
-    measured = {(each["contender"], each["batch"]) for each in probes if each["measured"]}
-    first = number % len(contenders)
-    found = []
-    for batch in batches:
-        for contender in contenders[first:] + contenders[:first]:
-            if (contender.name, batch) not in measured:
-                continue
-            facts = bench.measure(contender, batch, seed=number)
-            _tell(f"round {number + 1}, batch {batch}, {contender.name}", facts)
-            found.append(
-                {"round": number, "contender": contender.name, "batch": batch, "seed": number}
-                | facts
-            )
+def _summary(asked: argparse.Namespace, facts: Facts, nets: list[Net]) -> Facts:
+    figures = WHOLE_FIGURES if asked.whole else ("images_per_second",)
+    found = summarise(facts["cells"], DEFAULTS, figures)
+    flops = {net.name: PASSES * net.flops for net in nets}
+    peak = max(facts.get("limits", {}).get("gflops", {}).values(), default=None)
+    for row in found["results"]:
+        if peak and "images_per_second" in row:
+            done = flops[row["net"]] * row["images_per_second"]["median"]
+            row["share_of_peak"] = done / (peak * 1e9)
     return found
 
 
-def _tell(what: str, facts: dict[str, Any]) -> None:
-    if "error" in facts:
-        news = facts["error"]
-    else:
-        news = f"{facts['images_per_second']:,.0f} images/s"
-        if "projected_seconds" in facts:
-            news += f", so training takes about {facts['projected_seconds']:,.0f} s"
-        if not facts.get("measured", True):
-            news += ", which is over the cap: projected, not measured"
-    print(f"{what}: {news}", file=sys.stderr, flush=True)
+def _profile(net: Net, batch: int, setting: Setting) -> Facts:
+    words = ["--net", net.name, "--batch", str(batch), "--json", "-"]
+    return {"net": net.name, "batch": batch} | _aside("step_profile.py", words, setting)
 
 
-def _write_data(path: Path, *, quick: bool) -> tuple[int, int]:
-    """Write all 60,000 training and 10,000 test images; return how many there are of each.
-
-    convwise keeps a split sorted by class. Here both are mixed, once and alike for all, so that
-    the first images are a fair sample of ten classes.
-    """
-    stores = load_data("fashion-mnist").decode().stores
-    counts = {"train": 6_000, "test": 2_000} if quick else {"train": 60_000, "test": 10_000}
-    arrays: dict[str, NDArray[Any]] = {}
-    for split, names in (("train", ("train", "validation")), ("test", ("test",))):
-        pixels = np.concatenate([stores[name].pixels for name in names])
-        labels = np.concatenate([stores[name].labels for name in names])
-        chosen = np.random.default_rng(0).permutation(len(labels))[: counts[split]]
-        arrays[f"{split}_images"], arrays[f"{split}_labels"] = pixels[chosen], labels[chosen]
-        require_balance(arrays[f"{split}_labels"], counts[split])
-    np.savez(path, **arrays)
-    return counts["train"], counts["test"]
+def _aside(script: str, words: list[str], setting: Setting) -> Facts:
+    """Run another benchmark in a process of its own, as convwise is run."""
+    environment = setting.environment(ENTRANTS[0])
+    return run_worker([sys.executable, str(HERE / script), *words], environment, 300.0)
 
 
-def require_balance(labels: NDArray[np.int64], count: int) -> None:
-    """Stop where a split is not what it should be: so many images, evenly of ten classes.
-
-    A sample of one or two classes trains just as fast, and says nothing.
-    """
-    found = np.bincount(labels, minlength=10)
-    share = found / max(len(labels), 1)
-    if len(labels) != count or len(found) != 10 or abs(share - 0.1).max() > 0.025:
-        raise SystemExit(f"expected {count:,} images evenly of 10 classes, found {found.tolist()}")
-
-
-def _facts(asked: argparse.Namespace, images: int, test_images: int, epochs: int) -> dict[str, Any]:
+def _facts(asked: argparse.Namespace, nets: list[Net]) -> Facts:
     """Return what was measured, on what and when; folders are left out, they decide nothing."""
     command = ["python", "benchmarks/train_throughput.py", "--rounds", str(asked.rounds)]
-    command += ["--batch", *map(str, asked.batch), "--threads", str(asked.threads)]
-    command += ["--cap", f"{asked.cap:g}", "--contenders", *asked.contenders]
+    command += ["--nets", *asked.nets, "--batch", *map(str, asked.batch)]
+    command += ["--threads", str(asked.threads), "--cap", f"{asked.cap:g}"]
+    command += ["--contenders", *asked.contenders, *(["--isa", asked.isa] if asked.isa else [])]
+    command += ["--whole"] * asked.whole + ["--shares"] * asked.shares + ["--quick"] * asked.quick
     return {
         "benchmark": "train_throughput",
+        "mode": "whole" if asked.whole else "rounds",
         "complete": False,
         "quick": asked.quick,
-        "command": " ".join(command + ["--quick"] * asked.quick),
+        "command": " ".join(command),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": machine_facts()
         | {
             "bf16_in_hardware": bf16_in_hardware(),
             "threads": asked.threads,
+            "isa": asked.isa,
             "load_average_before": round(os.getloadavg()[0], 2),
         },
         "task": {
             "data": "fashion-mnist",
-            "network": "keras-convnet",
-            "parameters": 34_826,
-            "images": images,
-            "test_images": test_images,
-            "epochs": epochs,
+            "nets": {
+                net.name: {"parameters": net.parameters, "flops_per_image": net.flops}
+                for net in nets
+            },
+            "images": _whole_images(asked) if asked.whole else ROUND_IMAGES,
+            "epochs": EPOCHS,
             "rounds": asked.rounds,
+            "seconds_per_round": asked.seconds,
             "cap_seconds": asked.cap,
         },
+        "cells": [],
     }
 
 
 def _read_arguments() -> argparse.Namespace:
-    names = [each.name for each in CONTENDERS]
+    names = [each.name for each in ENTRANTS]
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=3, help="how often everyone trains")
-    parser.add_argument("--batch", type=int, nargs="+", default=[128, 512], help="batch sizes")
-    parser.add_argument("--quick", action="store_true", help="6,000 images, 1 epoch: a trial")
-    parser.add_argument("--threads", type=int, default=usable_cores(), help="and cores, for all")
-    parser.add_argument("--cap", type=float, default=300.0, help="seconds that a training may take")
-    parser.add_argument("--contenders", nargs="+", choices=names, default=names)
-    parser.add_argument("--peers", type=Path, default=default_folder(), help="environments' folder")
-    parser.add_argument("--out", type=Path, help="JSON file; a trial has one of its own")
+    add = parser.add_argument
+    add("--rounds", type=int, default=5, help="how often everyone is measured")
+    add("--nets", nargs="+", default=None, help=f"networks of the zoo; {' '.join(NETS)}")
+    add("--batch", type=int, nargs="+", default=[128, 512], help="batch sizes")
+    add("--seconds", type=float, default=1.5, help="that a round takes about")
+    add("--quick", action="store_true", help="little samples and rounds: a trial")
+    add("--whole", action="store_true", help="whole trainings on all 60,000 images")
+    add("--shares", action="store_true", help="profile convwise's step too")
+    add("--isa", help="widest instructions of oneDNN, for example AVX2; Numba's are then generic")
+    add("--threads", type=int, default=usable_cores(), help="and cores, for all")
+    add("--cap", type=float, default=None, help="seconds that a first training may take")
+    add("--contenders", nargs="+", choices=names, default=names)
+    add("--peers", type=Path, default=default_folder(), help="environments' folder")
+    add("--out", type=Path, help="JSON file; each mode and a trial have one of their own")
     asked = parser.parse_args()
+    asked.cap = asked.cap or (300.0 if asked.whole else 60.0)
+    asked.nets = asked.nets or (["keras-convnet"] if asked.whole else list(NETS))
     if asked.rounds < 1 or min(asked.batch) < 1 or asked.cap <= 0:
         parser.error("--rounds, --batch and --cap must be above 0")
     if not 1 <= asked.threads <= usable_cores():
         parser.error(f"--threads must be between 1 and {usable_cores()}, the cores there are")
     if asked.out is None:
-        asked.out = HERE / "results" / f"train_throughput{'.quick' * asked.quick}.json"
+        name = "train_whole" if asked.whole else "train_throughput"
+        name += f"_{asked.isa.lower()}" if asked.isa else ""
+        asked.out = HERE / "results" / f"{name}{'.quick' * asked.quick}.json"
     asked.peers = asked.peers.expanduser().absolute()
     return asked
 

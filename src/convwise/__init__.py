@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from convwise.model.build import build
     from convwise.model.modelfile import load_model
     from convwise.report.comparison import compare
+    from convwise.ship.export import export
+    from convwise.ship.keras_import import import_keras
+    from convwise.studies.study import Study, study
     from convwise.training.callbacks import Callback
     from convwise.training.recipe import Recipe
     from convwise.training.resume import resume
@@ -36,14 +39,18 @@ _HOMES = {
     "Plan": "convwise.design.plan",
     "Recipe": "convwise.training.recipe",
     "Run": "convwise.training.run",
+    "Study": "convwise.studies.study",
     "build": "convwise.model.build",
     "compare": "convwise.report.comparison",
     "evaluate": "convwise.evaluation.evaluate",
+    "export": "convwise.ship.export",
     "features": "convwise.evaluation.features",
+    "import_keras": "convwise.ship.keras_import",
     "load_data": "convwise.data",
     "load_model": "convwise.model.modelfile",
     "plan": "convwise.design.plan",
     "resume": "convwise.training.resume",
+    "study": "convwise.studies.study",
     "train": "convwise.training.train",
 }
 
@@ -56,14 +63,18 @@ __all__ = [
     "Plan",
     "Recipe",
     "Run",
+    "Study",
     "build",
     "compare",
     "evaluate",
+    "export",
     "features",
+    "import_keras",
     "load_data",
     "load_model",
     "plan",
     "resume",
+    "study",
     "train",
 ]
 

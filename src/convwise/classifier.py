@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,6 +30,9 @@ from convwise.training.fit import fit_model
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.storage import write_atomically
+
+if TYPE_CHECKING:
+    from convwise.ship.export import Export, Target
 
 VALIDATION_SHARE = 0.1
 
@@ -172,6 +175,21 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         path = Path(path)
         write_atomically(path, model_bytes(self._fitted()))
         return path
+
+    def export(self, to: Target, path: str | Path, **options: Any) -> Export:
+        """Write the model in another format, and prove that it gives the same answers.
+
+        Args:
+            to: ``onnx``, ``openvino``, ``int8``, ``torch`` or ``keras``.
+            path: the file to write.
+            **options: see :func:`convwise.export`.
+
+        Raises:
+            ExportError: the file does not give the model's answers; it was removed.
+        """
+        from convwise.ship.export import export
+
+        return export(self._fitted(), to, path, **options)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

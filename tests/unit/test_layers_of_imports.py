@@ -16,7 +16,7 @@ LEVELS = (
     {"model"},
     {"evaluation"},
     {"training"},
-    {"study", "explain", "ship"},
+    {"studies", "explain", "ship"},
     {"report", "serve"},
     {"classifier", "lab", "cli"},
 )

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from convwise.cli.data_options import DataDir, Download, NoCache
 from convwise.cli.output import accuracy_line, answers, news, percent, print_json
+from convwise.cli.runtime_option import RuntimeOption, answer_of
 
 
 def evaluate(
@@ -28,6 +29,7 @@ def evaluate(
     data_dir: DataDir = None,
     download: Download = False,
     no_cache: NoCache = False,
+    runtime: RuntimeOption = "torch",
     json: Annotated[bool, Parameter(show_default=False, help="Print one JSON document.")] = False,
 ) -> int:
     """Score a run folder or a model file on a data set."""
@@ -37,7 +39,13 @@ def evaluate(
 
     trained = load_model(model)
     result = evaluate_model(
-        trained, data, split=split, data_dir=data_dir, download=download, cache=not no_cache
+        trained,
+        data,
+        split=split,
+        data_dir=data_dir,
+        download=download,
+        cache=not no_cache,
+        answer=answer_of(trained, runtime),
     )
     if result.skipped:
         news().print(f"skipped {len(result.skipped)} files that cannot be read")

@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from keyword import iskeyword
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -95,6 +96,43 @@ convwise runs experiments/ --sort accuracy
 convwise runs --json
 """,
     ),
+    "study": (
+        "Settle questions of design by paired experiments on your own images.",
+        """
+convwise study --list
+convwise study photos/ --budget 30m
+convwise study fashion-mini --questions position,pooling --seeds 3
+convwise study photos/ --config study.toml --margin 1%
+""",
+    ),
+    "export": (
+        "Write a model in another format, proven to give the same answers.",
+        """
+convwise export runs/fashion-mini-fast-1 --to onnx
+convwise export runs/fashion-mini-fast-1 --to int8 --data fashion-mini
+convwise export model.safetensors --to keras --out model.keras --json
+""",
+    ),
+    "import": (
+        "Read a Keras model without Keras.",
+        """
+convwise import model.keras
+convwise import model.keras --pixels 0..1 --classes cat,dog
+""",
+    ),
+    "verify": (
+        "Check that a run, a model or an export is what it was.",
+        """
+convwise verify runs/fashion-mini-fast-1
+convwise verify model.onnx
+""",
+    ),
+    "card": (
+        "Write a model card from what was measured.",
+        """
+convwise card runs/fashion-mini-fast-1 --out README.md
+""",
+    ),
     "doctor": (
         "Tell what convwise finds on this machine, and what is missing.",
         """
@@ -129,13 +167,17 @@ def make_app() -> App:
     )
     for name, (summary, examples) in COMMANDS.items():
         app.command(
-            f"convwise.cli.{name}:{name}",
+            f"convwise.cli.{_module(name)}:{_module(name)}",
             name=name,
             help=summary,
             help_epilogue="Examples:\n"
             + "\n".join(f"  {line}" for line in examples.split("\n")[1:-1]),
         )
     return app
+
+
+def _module(command: str) -> str:
+    return f"{command}_" if iskeyword(command) else command
 
 
 def _version() -> str:

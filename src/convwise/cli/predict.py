@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from convwise.cli.output import answers, news, print_json
+from convwise.cli.runtime_option import RuntimeOption, answer_of
 from convwise.errors import OptionError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def predict(
     /,
     *files: Annotated[Path, Parameter(help="Image files, or folders of them.")],
     top: Annotated[int, Parameter(help="How many classes to show for each file.")] = 1,
+    runtime: RuntimeOption = "torch",
     json: Annotated[
         bool, Parameter(show_default=False, help="Print a JSON line for each file.")
     ] = False,
@@ -31,9 +33,10 @@ def predict(
     from convwise.model.modelfile import load_model
 
     trained = load_model(model)
+    answer = answer_of(trained, runtime)
     failed = 0
     console, errors = answers(), news()
-    for prediction in predict_files(trained, image_files(files)):
+    for prediction in predict_files(trained, image_files(files), answer=answer):
         failed += prediction.error is not None
         if json:
             print_json(prediction.to_dict())

@@ -25,6 +25,7 @@ from convwise.cli.output import news, print_json
 from convwise.cli.run_ending import SIGNALS, exit_code, show_run
 from convwise.cli.saving_options import CheckpointEvery, OnNan, parse_every
 from convwise.cli.share import parse_share
+from convwise.cli.step_table import step_table
 from convwise.cli.training_view import training_view
 from convwise.errors import OptionError
 from convwise.image import Resize
@@ -101,7 +102,11 @@ def train(
         bool, Parameter(show_default=False, help="Compute each layer on its own, all by torch.")
     ] = False,
     profile: Annotated[
-        bool, Parameter(show_default=False, help="Print how the fused kernels did against torch.")
+        bool,
+        Parameter(
+            show_default=False,
+            help="Print how the fused kernels did against torch, and where a step's time goes.",
+        ),
     ] = False,
     find_lr: Annotated[
         bool,
@@ -158,6 +163,7 @@ def train(
     # torch takes seconds to import: --help and a wrong option answer without it.
     from convwise.report.of_run import report_run
     from convwise.training.keeper import Saving
+    from convwise.training.profile import StepProfiler
     from convwise.training.train import train as train_classifier
     from convwise.training.world import world_of_environment
 
@@ -165,13 +171,14 @@ def train(
         world_of_environment() as world,
         training_view(news(), as_json=json, shown=world.leads) as view,
     ):
+        profiler = StepProfiler(view) if profile else None
         run = train_classifier(
             data,
             recipe=recipe,
             start_from=from_,
             weights=weights,
             out=out,
-            watcher=view,
+            watcher=profiler.as_watcher() if profiler else view,
             track=track,
             command="convwise " + shlex.join(sys.argv[1:]),
             dry_run=dry_run,
@@ -186,8 +193,9 @@ def train(
         news().print("dry run: every part worked on one batch; nothing was kept")
     else:
         report_run(run)
-    if profile:
+    if profiler:
         news().print(kernel_table(run.facts["kernels"]))
+        news().print(step_table(profiler.finish()))
     if json:
         print_json(run.summary)
     elif not dry_run:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.profiler import record_function
 
 from convwise.data.augment.augmentation import Augmentation
 from convwise.data.augment.mixing import Mixed, Mixing
@@ -18,6 +19,8 @@ from convwise.data.store import PixelStore
 from convwise.errors import DataError, OptionError
 from convwise.image import ImageFormat
 
+# What a profiler shows the making of a batch as.
+BATCH_RANGE = "convwise::batch"
 # So many of float32 stay in the cores' caches from one step of the scaling to the next.
 _VALUES_TOGETHER = 1 << 18
 
@@ -210,7 +213,10 @@ class Batches:
             order = order[kept[order % len(self.store)]]
         for step in range(done, self.steps(len(order))):
             start = step * self.batch_size
-            yield self._batch(self._part(order[start : start + self.batch_size]), number)
+            chosen = self._part(order[start : start + self.batch_size])
+            with record_function(BATCH_RANGE):
+                batch = self._batch(chosen, number)
+            yield batch
 
     def pictures(self, chosen: NDArray[np.int64], epoch: int) -> Mixed:
         """Return the pictures at these positions, or turns, as they are trained on in an epoch."""

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from convwise.data.dataset import MAX_PIXELS, Header
 from convwise.data.png_check import require_whole
@@ -41,6 +42,7 @@ FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _ORIENTATION_TAG = 0x0112
+_WIDTH_TAG, _HEIGHT_TAG = 0x0100, 0x0101
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -204,6 +206,9 @@ def read_header(source: Path | bytes) -> Header:
     try:
         with _opened(content, MAX_PIXELS) as image:
             width, height = image.size
+            if isinstance(image, TiffImageFile):
+                # Newer versions of Pillow tell a TIFF's size upright already; its tags never are.
+                width, height = image.tag_v2[_WIDTH_TAG], image.tag_v2[_HEIGHT_TAG]
             # A PNG without EXIF before its pixels would be decoded in search of it.
             searchable = image.format != "PNG" or "exif" in image.info
             if searchable and _orientation(image) in _LIES_ON_ITS_SIDE:

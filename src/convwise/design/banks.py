@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import dataclass
 
 Values = tuple[tuple[float, ...], ...]
@@ -85,11 +86,27 @@ _SINGLE: dict[str, tuple[Filter, ...]] = {
     ),
 }
 
+_CLASSIC = tuple(each for bank in _SINGLE.values() for each in bank)
+
+
+def _random(number: int, size: int = 7) -> Values:
+    """Return numbers drawn once and for all, the absolute values' sum 1."""
+    # random() is the one method whose numbers Python promises to keep.
+    source = random.Random(number)
+    raw = [[2.0 * source.random() - 1.0 for _ in range(size)] for _ in range(size)]
+    level = sum(abs(value) for row in raw for value in row)
+    return tuple(tuple(value / level for value in row) for row in raw)
+
+
 BANKS: dict[str, tuple[Filter, ...]] = {
     **_SINGLE,
-    "classic": tuple(each for bank in _SINGLE.values() for each in bank),
+    "classic": _CLASSIC,
+    "random": tuple(Filter(f"random {n}", _random(n)) for n in range(len(_CLASSIC))),
 }
-"""Each bank by its name; ``classic`` holds all of them."""
+"""Each bank by its name; ``classic`` holds all that were picked by hand.
+
+``random`` is no filter that anyone picked: as many of them, to tell what the picking is worth.
+"""
 
 
 def bank_size(name: str) -> int:

@@ -26,7 +26,7 @@ class FixedFilters(Convolution):
 
     Args:
         bank: ``sobel``, ``prewitt``, ``laplacian``, ``gaussian``, ``sharpen``, ``gabor`` (at 4
-            angles), or ``classic`` for all of them.
+            angles), ``classic`` for all of them, or ``random`` for as many random ones.
         strides: rows and columns from one window to the next.
         padding: ``"same"`` adds zeros (the odd one after), ``"valid"`` adds nothing.
         activation: applied to the sums; None leaves them.

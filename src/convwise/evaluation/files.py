@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from convwise.data.decode import decode_image
 from convwise.data.files import printable
 from convwise.data.folder import PICTURE_SUFFIXES
 from convwise.errors import DataError
-from convwise.evaluation.predict import predict_probabilities
+from convwise.evaluation.predict import Answer, predict_probabilities
 from convwise.model.trained import TrainedModel
 
 CHUNK = 256
@@ -83,8 +84,17 @@ def _known_suffixes() -> str:
     return ", ".join(sorted(suffix[1:] for suffix in PICTURE_SUFFIXES))
 
 
-def predict_files(model: TrainedModel, files: Iterable[Path]) -> Iterator[FilePrediction]:
-    """Yield a prediction for each file, in order; memory does not grow with their number."""
+def predict_files(
+    model: TrainedModel, files: Iterable[Path], *, answer: Answer | None = None
+) -> Iterator[FilePrediction]:
+    """Yield a prediction for each file, in order; memory does not grow with their number.
+
+    Args:
+        model: its ImageFormat decodes the files.
+        files: of images.
+        answer: asked for probabilities in the model's place.
+    """
+    answer = answer or partial(predict_probabilities, model)
 
     def decode(file: Path) -> NDArray[np.uint8] | str:
         try:
@@ -98,7 +108,7 @@ def predict_files(model: TrainedModel, files: Iterable[Path]) -> Iterator[FilePr
             decoded = list(pool.map(decode, chunk))
             pictures = [each for each in decoded if not isinstance(each, str)]
             answers: Iterator[NDArray[np.float32]] = iter(
-                predict_probabilities(model, np.stack(pictures)) if pictures else ()
+                answer(np.stack(pictures)) if pictures else ()
             )
             for file, each in zip(chunk, decoded, strict=True):
                 if isinstance(each, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from convwise.data.batches import to_input
 from convwise.data.store import PixelStore
 from convwise.model.allocator import keep_freed_memory
 from convwise.model.trained import TrainedModel
+
+Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""Pixels of a model's format to probabilities; another runtime in the place of torch."""
 
 BATCH_SIZE = 256
 STORE_BLOCK = 8 * BATCH_SIZE
@@ -75,12 +79,14 @@ def predict_store(
     store: PixelStore,
     *,
     on_progress: Callable[[int, int], None] | None = None,
+    answer: Answer | None = None,
 ) -> NDArray[np.float32]:
     """Return float32 (images, classes) probabilities; of the pixels, only a part is in memory."""
+    answer = answer or partial(predict_probabilities, model)
     probabilities = np.empty((len(store), len(model.classes)), np.float32)
     for start in range(0, len(store), STORE_BLOCK):
         block = slice(start, start + STORE_BLOCK)
-        probabilities[block] = predict_probabilities(model, store.take(block))
+        probabilities[block] = answer(store.take(block))
         if on_progress is not None:
             on_progress(min(start + STORE_BLOCK, len(store)), len(store))
     return probabilities

@@ -8,12 +8,13 @@ straight directions; what moves in is filled with the format's pad value, nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convwise.evaluation.predict import predict_logits
+from convwise.evaluation.predict import Answer, predict_logits
 from convwise.model.trained import TrainedModel
 
 OFFSETS = (0, 1, 2, 3, 4)
@@ -50,6 +51,7 @@ def shift_robustness(
     pixels: NDArray[np.uint8],
     labels: NDArray[np.int64],
     offsets: Sequence[int] = OFFSETS,
+    answer: Answer | None = None,
 ) -> list[dict[str, Any]]:
     """Measure accuracy and consistency under shifts.
 
@@ -58,21 +60,22 @@ def shift_robustness(
         pixels: uint8 (images, height, width, channels).
         labels: int64 (images,).
         offsets: in pixels; 0 is the unshifted picture.
+        answer: asked in the model's place.
 
     Returns:
         For each offset ``offset``, ``accuracy`` (mean over images and eight directions) and
         ``consistency`` (share of predictions equal to that for the unshifted picture).
     """
-    unshifted = predict_logits(model, pixels).argmax(axis=1)
+    ask = answer or partial(predict_logits, model)
+    unshifted = ask(pixels).argmax(axis=1)
     curve = []
     for offset in offsets:
         directions = DIRECTIONS if offset else ((0, 0),)
         moved = [
             unshifted
             if offset == 0
-            else predict_logits(
-                model,
-                shift_images(pixels, down * offset, right * offset, model.image_format.pad_value),
+            else ask(
+                shift_images(pixels, down * offset, right * offset, model.image_format.pad_value)
             ).argmax(axis=1)
             for down, right in directions
         ]

@@ -23,6 +23,8 @@ class TrainedModel:
         seed: of the training, with which a data set without splits of its own was split.
         data_options: the other options with which it was read and split, as
             ``convwise.data.load_data`` takes them.
+        measured: what is known of its quality: ``data``, ``fingerprint`` of the images,
+            ``test_accuracy``, ``test_accuracy_interval``, ``test_images``.
     """
 
     network: ConvNet
@@ -32,3 +34,4 @@ class TrainedModel:
     temperature: float = 1.0
     seed: int = 0
     data_options: Mapping[str, Any] = field(default_factory=dict)
+    measured: Mapping[str, Any] = field(default_factory=dict)

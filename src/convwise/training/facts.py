@@ -78,6 +78,17 @@ def result_facts(fitted: Fitted, test: Evaluation, validation: Evaluation) -> di
     }
 
 
+def measured_facts(decoded: Decoded, test: Evaluation) -> dict[str, Any]:
+    """Return what the model file remembers of the model's data and quality."""
+    return {
+        "data": decoded.dataset.name,
+        "fingerprint": decoded.fingerprint,
+        "test_accuracy": test.accuracy,
+        "test_accuracy_interval": test.figures["accuracy_interval"],
+        "test_images": test.figures["images"],
+    }
+
+
 def _network_facts(name: str, plan: Plan) -> dict[str, Any]:
     return {
         "name": name,

@@ -21,7 +21,7 @@ from convwise.training.callbacks import with_callbacks
 from convwise.training.checkpoint import Checkpoint
 from convwise.training.data_request import DataRequest
 from convwise.training.decided import Decided, PrecisionChoice
-from convwise.training.facts import request_facts, result_facts
+from convwise.training.facts import measured_facts, request_facts, result_facts
 from convwise.training.fit import Fitted, fit_model
 from convwise.training.interrupt import StopOnSignal
 from convwise.training.keeper import RunKeeper, Saving
@@ -186,10 +186,12 @@ class Job:
     def _finish(self, folder: RunFolder, facts: dict[str, Any], fitted: Fitted) -> Run:
         """Write the model and what it is worth."""
         stores = self.decoded.stores
-        folder.write_model(fitted.model)
+        folder.write_model(fitted.model)  # Before the scoring, which may be interrupted.
         self.watcher.message("scoring the test split, once")
         test = evaluate_split(fitted.model, stores["test"])
         validation = evaluate_split(fitted.model, stores["validation"], shift_images=0)
+        model = dataclasses.replace(fitted.model, measured=measured_facts(self.decoded, test))
+        folder.write_model(model)
         facts = facts | {
             "status": fitted.ending,
             "setbacks": [setback.to_dict() for setback in fitted.setbacks],
@@ -200,7 +202,7 @@ class Job:
         folder.write_results(test, validation, fitted.model.classes)
         folder.write_json("run.json", facts)
         folder.seal()
-        model, history = fitted.model, fitted.history
+        history = fitted.history
         return Run(folder.path, model, test, validation, history, facts, stores["test"])
 
     def one_batch(self) -> Job:

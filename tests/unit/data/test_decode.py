@@ -475,3 +475,13 @@ def test_what_is_no_file_is_refused_without_being_read(tmp_path: Path, kind: str
     for read in (lambda: decode_image(path, GREY_FORMAT), lambda: read_header(path)):
         with pytest.raises(DecodeError, match="not a regular file"):
             read()
+
+
+def test_the_stated_size_of_a_tiff_is_upright(tmp_path: Path) -> None:
+    for orientation, size in ((1, (40, 20)), (6, (20, 40)), (8, (20, 40))):
+        turned = Image.Exif()
+        turned[0x0112] = orientation
+        Image.new("L", (40, 20)).save(tmp_path / "a.tiff", exif=turned)
+        header = read_header(tmp_path / "a.tiff")
+        picture = decode_picture(tmp_path / "a.tiff", GREY_FORMAT)
+        assert (header.width, header.height) == (picture.width, picture.height) == size

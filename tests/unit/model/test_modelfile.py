@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import struct
@@ -41,7 +42,9 @@ def model() -> TrainedModel:
     network = build(plan(NETWORK, FORMAT, 3), seed=3)
     network.norm1.moving_mean += 0.1
     options = {"fold": "2/5", "test": 0.3, "nested": True}
-    return TrainedModel(network.eval(), FORMAT, ("ä", "b c", "猫"), "mine", 1.5, 42, options)
+    measured = {"data": "bars", "test_accuracy": 0.5}
+    names = ("ä", "b c", "猫")
+    return TrainedModel(network.eval(), FORMAT, names, "mine", 1.5, 42, options, measured)
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,7 @@ def test_a_round_trip_is_exact(model: TrainedModel, content: bytes, tmp_path: Pa
     assert (found.classes, found.name) == (model.classes, model.name)
     assert (found.image_format, found.temperature, found.seed) == (FORMAT, 1.5, 42)
     assert found.data_options == {"fold": "2/5", "test": 0.3, "nested": True}
+    assert found.measured == {"data": "bars", "test_accuracy": 0.5}
     assert found.network.plan == model.network.plan
     assert not found.network.training
     for name, value in model.network.state_dict().items():
@@ -241,7 +245,12 @@ def test_tensors_that_do_not_fit_are_named(
     ("change", "match"),
     [
         (lambda facts: facts.update(format=2), "format version 2"),
-        (lambda facts: facts.update(format="1"), "format version 1"),
+        (lambda facts: facts.update(format="1"), "format version '1'"),
+        (lambda facts: facts.update(format=True), "format version True"),
+        (lambda facts: facts.update(format=9, written_by="convwise 9.1"), "install convwise 9.1"),
+        (lambda facts: facts.update(format="9" * 9_999), "format version '9999"),
+        (lambda facts: facts.update(measured={"code": "x"}), "measured figure code"),
+        (lambda facts: facts.update(measured=["data"]), "measured figures"),
         (lambda facts: facts.pop("format"), "format version None"),
         (lambda facts: facts.clear(), "format version None"),
         (lambda facts: facts.pop("classes"), "class names"),
@@ -288,6 +297,38 @@ def test_nothing_is_allocated_for_a_network_whose_tensors_are_not_there(
         facts["image_format"].update(height=16_384, width=16_384)
 
     refused(tmp_path, with_facts(content, inflate), "dense1.kernel")
+
+
+def test_a_map_larger_than_is_ever_computed_is_refused(content: bytes, tmp_path: Path) -> None:
+    def inflate(facts: Facts) -> None:
+        facts["image_format"].update(height=16_384, width=16_384)
+        layers = facts["network"]["layers"]
+        layers[0].update(filters=65_536, strides=1)
+        layers[-2] = {"layer": "GlobalAveragePooling2D"}
+
+    refused(tmp_path, with_facts(content, inflate), "more than 2,147,483,647")
+
+
+def test_weights_are_not_allocated_for_a_file_that_ends_before_them(
+    content: bytes, tmp_path: Path
+) -> None:
+    header, tensors = parts(content)
+    facts = json.loads(header["__metadata__"]["convwise"])
+    facts["image_format"].update(height=4_096, width=4_096)
+    header["__metadata__"]["convwise"] = json.dumps(facts)
+    features = 1_024 * 1_024 * 6
+    header["dense1.kernel"]["shape"] = [3, features]
+    refused(tmp_path, joined(header, tensors), r"need 75,4.* bytes, .* are there")
+
+
+def test_a_header_above_its_bound_is_refused_with_the_bound(tmp_path: Path) -> None:
+    refused(tmp_path, joined(b" " * (MAX_HEADER_BYTES + 1), b""), "at most 1,000,000 are read")
+
+
+def test_a_model_whose_header_nobody_would_read_is_not_written(model: TrainedModel) -> None:
+    names = tuple(f"{number:0>400000}" for number in range(3))
+    with pytest.raises(ModelFileError, match="shorten the names"):
+        model_bytes(dataclasses.replace(model, classes=names))
 
 
 def test_a_header_that_promises_more_than_the_file_holds_is_refused(

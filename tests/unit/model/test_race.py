@@ -103,6 +103,22 @@ def test_an_outcome_is_kept_and_decides_again(
     assert len(timed) == 3
 
 
+def test_normalisation_that_keeps_its_statistics_decides_for_no_other(
+    network: ConvNet, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_win(monkeypatch, "kernel")
+    kept = build(network.plan)
+    for module in kept.modules():
+        if isinstance(module, BatchNorm):
+            module.keeps_statistics = True
+    race = LayerRace(kept, IMAGES, notes)
+    race.run(kept, torch.float32)
+    assert [heat.winner for heat in race.heats] == ["torch", "kernel", "torch"]
+    trained = LayerRace(network, IMAGES, notes)
+    trained.run(network, torch.float32)
+    assert {heat.winner for heat in trained.heats} == {"kernel"}
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"a": [1, 2, "both", "x"]}', b"\xff"])
 def test_damaged_notes_are_raced_again(
     network: ConvNet, notes: Path, monkeypatch: pytest.MonkeyPatch, content: bytes

@@ -1,0 +1,35 @@
+"""``--runtime`` of the commands that ask a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from convwise.cli.output import news
+
+if TYPE_CHECKING:
+    from convwise.evaluation.predict import Answer
+    from convwise.model.trained import TrainedModel
+
+RuntimeOption = Annotated[
+    Literal["torch", "auto", "onnxruntime", "openvino"],
+    Parameter(help="What computes; auto races what is installed on this model for a second."),
+]
+
+
+def answer_of(model: TrainedModel, runtime: str) -> Answer | None:
+    """Return what answers for a model; None for torch, which needs nothing.
+
+    Raises:
+        MissingExtraError: the runtime is not installed.
+    """
+    if runtime == "torch":
+        return None
+    from convwise.ship.runtimes import race, runtime_of
+
+    if runtime != "auto":
+        return runtime_of(model, runtime).answer  # type: ignore[arg-type]
+    outcome = race(model)
+    news().print(outcome.sentence(), soft_wrap=True)
+    return outcome.chosen.answer

@@ -1,0 +1,31 @@
+"""Optional packages: imported when they are needed, missed with the line that installs them."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from types import ModuleType
+
+from convwise.errors import MissingExtraError
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import a module of an extra.
+
+    Raises:
+        MissingExtraError: it is not installed; says the ``pip install`` line.
+
+    Example:
+        >>> require("no_such_module", "export")
+        Traceback (most recent call last):
+        convwise.errors.MissingExtraError: no_such_module is not installed; run: pip install \
+'convwise[export]'
+    """
+    if not is_installed(module):
+        raise MissingExtraError(module.partition(".")[0], extra)
+    return importlib.import_module(module)
+
+
+def is_installed(module: str) -> bool:
+    """Return whether a module can be found; its package alone is looked for, nothing is run."""
+    return importlib.util.find_spec(module.partition(".")[0]) is not None

@@ -1,0 +1,117 @@
+"""The folder of a study: what was asked, and a file for each cell.
+
+study.json     what was asked and resolved: data, scale, questions, seeds, margin, machine
+cells/         one JSON file for each question, arm and seed, whole or not there
+claims/        who is at work on which cell; empty when nobody is
+study.html     the page
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from convwise.errors import DataError, OptionError
+from convwise.studies.cell import Cell, read_cell, write_cell
+from convwise.studies.material import Material
+from convwise.studies.trial import Scale, Trial
+from convwise.training.storage import json_bytes, storage_error, write_atomically
+
+STUDIES = Path("studies")
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """Reads and writes the files of a study.
+
+    Args:
+        path: the folder.
+    """
+
+    path: Path
+
+    @classmethod
+    def opened(cls, path: Path) -> StudyFolder:
+        """Return the folder; it is made where it does not exist.
+
+        Raises:
+            OptionError: something else stands there.
+            StorageError: it cannot be made.
+        """
+        strange = path.exists() and (not path.is_dir() or any(path.iterdir()))
+        if strange and not (path / "study.json").exists() and not (path / "cells").is_dir():
+            raise OptionError(f"{path} holds something that is no study; give another --out")
+        try:
+            for name in ("cells", "claims"):
+                (path / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(path, error, 0) from None
+        return cls(path)
+
+    @property
+    def claims(self) -> Path:
+        """The folder of the claims."""
+        return self.path / "claims"
+
+    def facts(self) -> dict[str, Any]:
+        """Return what study.json holds; nothing where there is none.
+
+        Raises:
+            DataError: it is damaged.
+        """
+        path = self.path / "study.json"
+        try:
+            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            Scale(**values["scale"])
+            return values
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path} cannot be read ({error}); remove it, and the cells will be kept if they"
+                " fit what you ask next"
+            ) from None
+
+    def write_facts(self, facts: dict[str, Any]) -> None:
+        """Write study.json."""
+        write_atomically(self.path / "study.json", json_bytes(facts))
+
+    def cell(self, trial: Trial, material: Material) -> Cell | None:
+        """Return the cell of a trial, or None where it is still to be done."""
+        cell = read_cell(self.path / "cells" / f"{trial.name}.json")
+        return cell if cell is not None and cell.digest == trial.digest(material) else None
+
+    def keep(self, trial: Trial, cell: Cell) -> None:
+        """Write the cell of a trial."""
+        write_cell(self.path / "cells" / f"{trial.name}.json", cell)
+
+
+def settled_scale(folder: StudyFolder, asked: dict[str, Any], fingerprint: str) -> Scale | None:
+    """Return the scale of a study that was begun before, or None where none was.
+
+    Args:
+        folder: of the study.
+        asked: images and epochs that are asked for; None where they are left open.
+        fingerprint: of the data.
+
+    Raises:
+        OptionError: the study that was begun has other data, or another scale than is asked for.
+    """
+    facts = folder.facts()
+    if not facts:
+        return None
+    scale = Scale(**facts["scale"])
+    if facts["data"]["fingerprint"] != fingerprint:
+        raise OptionError(
+            f"{folder.path} holds a study of other images ({facts['data']['source']});"
+            " give another --out"
+        )
+    for name, value in asked.items():
+        if value is not None and value != asdict(scale)[name]:
+            raise OptionError(
+                f"{folder.path} holds a study with {name} = {asdict(scale)[name]}, not {value};"
+                f" leave --{name} out to go on with it, or give another --out"
+            )
+    return scale

@@ -1,0 +1,1 @@
+"""Plain functions on uint8 images that make an arm's pictures out of the user's."""

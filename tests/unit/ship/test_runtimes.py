@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from convwise.cli.main import run
+from convwise.errors import ModelFileError
+from convwise.evaluation.evaluate import evaluate
+from convwise.evaluation.files import predict_files
+from convwise.evaluation.predict import predict_probabilities
+from convwise.model.modelfile import model_bytes
+from convwise.model.trained import TrainedModel
+from convwise.ship import runtimes
+from convwise.ship.runtimes import Runtime, onnxruntime_of, race, runtime_of, time_together
+
+
+def test_onnxruntime_answers_as_torch_does_in_batches_of_any_size(model: TrainedModel) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 12, 10, 3), dtype=np.uint8)
+    answer = runtime_of(model, "onnxruntime").answer
+    np.testing.assert_allclose(answer(pixels), predict_probabilities(model, pixels), atol=1e-6)
+    assert answer(pixels[::-1][:3]).shape == (3, 3)
+
+
+def test_evaluation_and_prediction_ask_the_runtime(model: TrainedModel, photos: Path) -> None:
+    asked = []
+
+    def answer(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        asked.append(len(pixels))
+        return np.tile(np.array([0.0, 1.0, 0.0], np.float32), (len(pixels), 1))
+
+    found = evaluate(model, photos, split="all", answer=answer, cache=False)
+    assert found.accuracy == pytest.approx(1 / 3)
+    assert all(point["consistency"] == 1.0 for point in found.figures["shift"])
+    (prediction,) = predict_files(model, [photos / "ant" / "00.png"], answer=answer)
+    assert prediction.to_dict()["label"] == "bee"
+    assert asked[0] == 60
+    assert asked[-1] == 1
+
+
+def test_the_race_keeps_torch_unless_another_is_clearly_quicker(
+    model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seconds, winner in ((0.5, "onnxruntime"), (0.97, "torch")):
+        monkeypatch.setattr(
+            runtimes,
+            "time_together",
+            lambda all_, pixels, limit, seconds=seconds: {
+                each.name: {"torch": 1.0, "onnxruntime": seconds}.get(each.name, 2.0)
+                for each in all_
+            },
+        )
+        outcome = race(model, batch=2)
+        assert outcome.chosen.name == winner
+        assert outcome.sentence().startswith(f"runtime {winner}: raced on batches of 2")
+
+
+def test_runtimes_take_turns_and_each_answers_once_at_least() -> None:
+    order: list[str] = []
+
+    def of(name: str) -> Runtime:
+        def answer(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            order.append(name)
+            time.sleep(0.001)
+            return np.zeros((len(pixels), 2), np.float32)
+
+        return Runtime(name, answer)
+
+    found = time_together([of("a"), of("b")], np.zeros((1, 1, 1, 1), np.uint8), 0.0)
+    assert order == ["a", "b", "a", "b"]
+    assert min(found.values()) >= 0.001
+
+
+def test_a_file_that_is_no_onnx_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"nothing" * 9)
+    with pytest.raises(ModelFileError, match="ONNX Runtime does not load it"):
+        onnxruntime_of(tmp_path / "m.onnx")
+
+
+def test_the_command_predicts_with_the_runtime_that_is_asked_for(
+    model: TrainedModel, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "m.safetensors"
+    file.write_bytes(model_bytes(model))
+    told = []
+    for runtime in ("torch", "onnxruntime", "auto"):
+        photo = str(photos / "bee" / "03.png")
+        assert run(["predict", str(file), photo, "--runtime", runtime]) == 0
+        captured = capsys.readouterr()
+        told.append(captured.out)
+    assert told[0] == told[1] == told[2]
+    assert "raced on batches" in captured.err
