@@ -20,10 +20,12 @@ from convwise.model.modules import BatchNorm
 from convwise.model.trained import TrainedModel
 from convwise.training import fit, lock, precision
 from convwise.training.checkpoint import load_checkpoint
+from convwise.training.optimizer import make_optimizer
 from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.resume import resume
 from convwise.training.train import train
+from convwise.training.transfer import DECAY
 
 NETWORK = "conv 5 3 same norm relu | maxpool 2 | conv 6 3 norm relu | global_avgpool | dense 2"
 OLD_FORMAT = ImageFormat(8, 8, 1, "crop", mean=(0.3,), std=(0.2,))
@@ -117,12 +119,21 @@ def left_alone_and_resumed(
 def test_a_resumed_transfer_ends_with_the_bits_of_one_left_alone(
     recipe: Recipe, decoded: Decoded, old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    scales: list[list[float]] = []
+
+    def noted(*arguments: Any) -> Any:
+        made = make_optimizer(*arguments)
+        scales.append(sorted({group["scale"] for group in made.param_groups}))
+        return made
+
+    monkeypatch.setattr(fit, "make_optimizer", noted)
     alone, other = left_alone_and_resumed(decoded, old, tmp_path, monkeypatch, recipe=recipe)
     kept = load_checkpoint(other / "checkpoint").facts
     assert (kept["progress"]["step"], len(kept["history"])) == (4, 1)
     run = resume(other, decoded)
     assert run.status == "finished"
     assert timeless(other) == timeless(alone)
+    assert scales == [[DECAY**-2, 1 / DECAY, 1.0]] * 3
     statistics = [each for each in run.model.network.modules() if isinstance(each, BatchNorm)]
     assert [each.moving_mean.unique().tolist() for each in statistics] == [[np.float32(0.1)]] * 2
 

@@ -84,6 +84,22 @@ def test_a_reserve_above_the_limit_ends_training_at_once() -> None:
 
 def test_seconds_before_an_interruption_count() -> None:
     progress = Progress(None, 60.0, Clock())
-    progress.restore({"step": 4, "epochs_done": 0.5, "seconds": 30.0, "reserve": 0.0})
+    progress.restore(
+        {"step": 4, "epochs_done": 0.5, "seconds": 30.0, "reserve": 0.0, "preparation": 0.0}
+    )
     assert progress.seconds == 30.0
     assert progress.share == 0.5
+
+
+def test_what_came_before_the_first_step_counts_for_the_limit_alone() -> None:
+    clock = Clock()
+    progress = Progress(None, 10.0, clock)
+    progress.prepared(4.0)
+    assert (progress.seconds, progress.share) == (4.0, 0.0)
+    clock.now += 3.0
+    assert (progress.seconds, progress.share) == (7.0, 0.5)
+    later = Progress(None, 10.0, clock)
+    later.restore(progress.to_dict())
+    assert (later.seconds, later.share) == (7.0, 0.5)
+    clock.now += 3.0
+    assert (later.seconds, later.share) == (10.0, 1.0)
