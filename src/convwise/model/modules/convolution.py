@@ -48,15 +48,14 @@ class Convolution(nn.Module):
         self.subsampling, self.strides = (strides, (1, 1)) if pointwise else ((1, 1), strides)
         self.dilation, self.groups = dilation, groups
         self.activation = activation
-        left, right, top, bottom = pad
-        self._even = left == right and top == bottom
-        self._pad = pad
+        self.pad = pad
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, in, height, width) → (batch, filters, height', width')."""
-        padding = (self._pad[2], self._pad[0]) if self._even else (0, 0)
-        if not self._even:
-            x = F.pad(x, self._pad)
+        left, right, top, bottom = self.pad
+        padding = (top, left)
+        if left != right or top != bottom:
+            x, padding = F.pad(x, self.pad), (0, 0)
         x = subsample(x, self.subsampling)
         x = F.conv2d(x, self.kernel, self.bias, self.strides, padding, self.dilation, self.groups)
         return x if self.activation is None else self.activation(x)
