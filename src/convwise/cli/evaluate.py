@@ -25,6 +25,10 @@ def evaluate(
             help="Which images. A folder without test/ is split as when the model was trained."
         ),
     ] = "test",
+    precision: Annotated[
+        Literal["fp32", "bf16"],
+        Parameter(help="bf16 is quicker on some processors, and rounds coarsely."),
+    ] = "fp32",
     data_dir: DataDir = None,
     download: Download = False,
     no_cache: NoCache = False,
@@ -37,7 +41,13 @@ def evaluate(
 
     trained = load_model(model)
     result = evaluate_model(
-        trained, data, split=split, data_dir=data_dir, download=download, cache=not no_cache
+        trained,
+        data,
+        split=split,
+        precision=precision,
+        data_dir=data_dir,
+        download=download,
+        cache=not no_cache,
     )
     if result.skipped:
         news().print(f"skipped {len(result.skipped)} files that cannot be read")

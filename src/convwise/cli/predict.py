@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -19,6 +19,10 @@ def predict(
     /,
     *files: Annotated[Path, Parameter(help="Image files, or folders of them.")],
     top: Annotated[int, Parameter(help="How many classes to show for each file.")] = 1,
+    precision: Annotated[
+        Literal["fp32", "bf16"],
+        Parameter(help="bf16 is quicker on some processors, and rounds coarsely."),
+    ] = "fp32",
     json: Annotated[
         bool, Parameter(show_default=False, help="Print a JSON line for each file.")
     ] = False,
@@ -33,7 +37,7 @@ def predict(
     trained = load_model(model)
     failed = 0
     console, errors = answers(), news()
-    for prediction in predict_files(trained, image_files(files)):
+    for prediction in predict_files(trained, image_files(files), precision=precision):
         failed += prediction.error is not None
         if json:
             print_json(prediction.to_dict())

@@ -16,6 +16,7 @@ from convwise.data.pixel_cache import PixelCache
 from convwise.data.store import PixelStore
 from convwise.data.table_records import has_column
 from convwise.errors import DataError
+from convwise.evaluation.predict import PredictionPrecision
 from convwise.evaluation.split import SHIFT_IMAGES, Evaluation, evaluate_split
 from convwise.model.trained import TrainedModel
 
@@ -36,6 +37,7 @@ def evaluate(
     split: SplitName = "test",
     shift_images: int = SHIFT_IMAGES,
     cache: bool = True,
+    precision: PredictionPrecision = "fp32",
     **data_options: Any,
 ) -> DatasetEvaluation:
     """Read a data set in the model's format and score the model on one of its splits.
@@ -48,16 +50,18 @@ def evaluate(
             holds no image that the model has learnt from.
         shift_images: see ``split.evaluate_split``.
         cache: take decoded pixels from the user's cache, and keep them there.
+        precision: that the network computes in.
         **data_options: passed to ``load_data``.
 
     Raises:
+        OptionError: the network is not computed rightly in this precision here.
         DataError: the data cannot be read, or has a class that the model does not know.
     """
     dataset = _read_as_for_training(model, data, data_options, split)
     dataset = dataclasses.replace(dataset, format=model.image_format)
     decoded = dataset.decode(cache=PixelCache.of_user() if cache else None)
     store = _relabelled(_chosen(decoded, split), dataset.classes, model.classes)
-    evaluation = evaluate_split(model, store, shift_images=shift_images)
+    evaluation = evaluate_split(model, store, shift_images=shift_images, precision=precision)
     skipped = tuple({"path": each.path, "reason": each.reason} for each in decoded.skipped)
     return DatasetEvaluation(
         **{field.name: getattr(evaluation, field.name) for field in dataclasses.fields(evaluation)},

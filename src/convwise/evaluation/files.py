@@ -16,7 +16,7 @@ from convwise.data.decode import decode_image
 from convwise.data.files import printable
 from convwise.data.folder import PICTURE_SUFFIXES
 from convwise.errors import DataError
-from convwise.evaluation.predict import predict_probabilities
+from convwise.evaluation.predict import PredictionPrecision, Predictor
 from convwise.model.trained import TrainedModel
 
 CHUNK = 256
@@ -83,8 +83,11 @@ def _known_suffixes() -> str:
     return ", ".join(sorted(suffix[1:] for suffix in PICTURE_SUFFIXES))
 
 
-def predict_files(model: TrainedModel, files: Iterable[Path]) -> Iterator[FilePrediction]:
+def predict_files(
+    model: TrainedModel, files: Iterable[Path], *, precision: PredictionPrecision = "fp32"
+) -> Iterator[FilePrediction]:
     """Yield a prediction for each file, in order; memory does not grow with their number."""
+    predictor = Predictor(model, precision)
 
     def decode(file: Path) -> NDArray[np.uint8] | str:
         try:
@@ -98,7 +101,7 @@ def predict_files(model: TrainedModel, files: Iterable[Path]) -> Iterator[FilePr
             decoded = list(pool.map(decode, chunk))
             pictures = [each for each in decoded if not isinstance(each, str)]
             answers: Iterator[NDArray[np.float32]] = iter(
-                predict_probabilities(model, np.stack(pictures)) if pictures else ()
+                predictor.probabilities(np.stack(pictures)) if pictures else ()
             )
             for file, each in zip(chunk, decoded, strict=True):
                 if isinstance(each, str):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convwise.evaluation.predict import predict_logits
+from convwise.evaluation.predict import PredictionPrecision, Predictor
 from convwise.model.trained import TrainedModel
 
 OFFSETS = (0, 1, 2, 3, 4)
@@ -50,6 +50,7 @@ def shift_robustness(
     pixels: NDArray[np.uint8],
     labels: NDArray[np.int64],
     offsets: Sequence[int] = OFFSETS,
+    precision: PredictionPrecision = "fp32",
 ) -> list[dict[str, Any]]:
     """Measure accuracy and consistency under shifts.
 
@@ -58,21 +59,22 @@ def shift_robustness(
         pixels: uint8 (images, height, width, channels).
         labels: int64 (images,).
         offsets: in pixels; 0 is the unshifted picture.
+        precision: that the network computes in.
 
     Returns:
         For each offset ``offset``, ``accuracy`` (mean over images and eight directions) and
         ``consistency`` (share of predictions equal to that for the unshifted picture).
     """
-    unshifted = predict_logits(model, pixels).argmax(axis=1)
+    predictor = Predictor(model, precision)
+    unshifted = predictor.logits(pixels).argmax(axis=1)
     curve = []
     for offset in offsets:
         directions = DIRECTIONS if offset else ((0, 0),)
         moved = [
             unshifted
             if offset == 0
-            else predict_logits(
-                model,
-                shift_images(pixels, down * offset, right * offset, model.image_format.pad_value),
+            else predictor.logits(
+                shift_images(pixels, down * offset, right * offset, model.image_format.pad_value)
             ).argmax(axis=1)
             for down, right in directions
         ]

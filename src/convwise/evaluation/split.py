@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convwise.data.store import PixelStore
 from convwise.evaluation.metrics import score
-from convwise.evaluation.predict import predict_store
+from convwise.evaluation.predict import PredictionPrecision, predict_store
 from convwise.evaluation.shift import shift_robustness
 from convwise.model.trained import TrainedModel
 
@@ -45,6 +45,7 @@ def evaluate_split(
     store: PixelStore,
     *,
     shift_images: int = SHIFT_IMAGES,
+    precision: PredictionPrecision = "fp32",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Score a model on the images of a split.
@@ -53,14 +54,17 @@ def evaluate_split(
         model: the model to score.
         store: pixels in the model's format, labels in the order of the model's classes.
         shift_images: how many images, evenly spread, the shift curve is measured on; 0 for none.
+        precision: that the network computes in.
         on_progress: called with the number of images done and the number of all.
     """
-    probabilities = predict_store(model, store, on_progress=on_progress)
+    probabilities = predict_store(model, store, precision=precision, on_progress=on_progress)
     figures = score(store.labels, probabilities, model.classes)
     figures["shift"] = []
     if shift_images:
         count = min(shift_images, len(store.labels))
         chosen = np.linspace(0, len(store.labels) - 1, count).astype(np.int64)
-        figures["shift"] = shift_robustness(model, store.take(chosen), store.labels[chosen])
+        figures["shift"] = shift_robustness(
+            model, store.take(chosen), store.labels[chosen], precision=precision
+        )
         figures["shift_images"] = count
     return Evaluation(figures, store.labels, probabilities, store.ids)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import torch
@@ -92,7 +91,8 @@ class PredictionNetwork(nn.Module):
         self.border = border
         self.register_buffer("level", level)
         self.number = torch.float32
-        self.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+        self.requires_grad_(False).eval()
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, levels: Tensor) -> Tensor:
         """(batch, channels, height, width) levels 0…255, with the border → (batch, classes)."""
@@ -121,7 +121,13 @@ class PredictionNetwork(nn.Module):
 
     def in_bf16(self) -> PredictionNetwork:
         """Return a copy that computes in bf16, all but a dense layer at its end."""
-        made = copy.deepcopy(self).to(torch.bfloat16)
+        chain = list(copy.deepcopy(self._chain))
+        last = [chain.pop()] if chain and isinstance(chain[-1].module, FullyConnected) else []
+        for module in _modules(chain):
+            module.to(torch.bfloat16)
+        if last:
+            chain += [Step(Apply(Tensor.float)), *last]
+        made = PredictionNetwork(chain, self.border, self.level)
         made.number = torch.bfloat16
         return made
 
@@ -176,7 +182,7 @@ def _parts(network: ConvNet, rows: tuple[Row, ...]) -> list[Step]:
     steps: list[Step] = []
     for row in rows:
         branches = tuple(tuple(_folded(network, branch)) for branch in row.branches)
-        module = cast(nn.Module, network.get_submodule(row.name))
+        module = network.get_submodule(row.name)
         steps += [Step(each, branches) for each in _parts_of(module)]
     return steps
 
@@ -200,9 +206,10 @@ def _parts_of(module: nn.Module) -> list[nn.Module]:
     elif isinstance(module, FixedConvolution):
         parts = [convolution_of(module)]
     elif not isinstance(module, Apply):
-        parts = [copy.deepcopy(module)]
+        made = copy.deepcopy(module)
         if activation is not None:
-            parts[0].activation = None
+            made.activation = None  # type: ignore[assignment]
+        parts = [made]
     return parts if activation is None else [*parts, Apply(activation)]
 
 
