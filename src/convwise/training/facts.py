@@ -55,6 +55,7 @@ def request_facts(
         "seed": seed,
         "threads": torch.get_num_threads(),
         "precision": race.to_dict(),
+        "precision_by_layer": [heat.to_dict() for heat in race.layers],
         "kernels": [heat.to_dict() for heat in heats],
         "versions": versions,
         "machine": machine_facts(),

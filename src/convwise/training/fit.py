@@ -22,9 +22,11 @@ from convwise.model.build import build
 from convwise.model.race import Heat, LayerRace
 from convwise.model.trained import TrainedModel
 from convwise.training.interrupt import StopOnInterrupt
+from convwise.training.kept_race import race_once
+from convwise.training.layer_precision import race_layers, use_layers
 from convwise.training.loop import Ending, TrainingLoop
 from convwise.training.optimizer import make_optimizer, resolve_optimizer
-from convwise.training.precision import Race, Tune, race, time_trial
+from convwise.training.precision import Race, Tune, time_trial
 from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.pruning import Pruning
 from convwise.training.recipe import Recipe
@@ -177,17 +179,22 @@ def _race(
     chosen = np.linspace(0, len(store) - 1, min(batch_size, len(store))).astype(np.int64)
     images = to_input(store.take(chosen), model.image_format)
     labels = torch.from_numpy(store.labels[chosen])
-    layers = LayerRace(model.network, images) if fuse and kernels.available() else None
-    tune: Tune = (lambda network, number: None) if layers is None else layers.run
+    network = model.network
+    fused = LayerRace(network, images) if fuse and kernels.available() else None
+    tune: Tune = (lambda network, number: None) if fused is None else fused.run
     if precision == "auto":
         watcher.message("racing fp32 against bf16, and kernels against torch, on the real network")
-        result = race(model.network, images, labels, tune)
+    layers = () if precision == "fp32" else race_layers(network, images)
+    use_layers(layers, network)
+    if precision == "auto":
+        name = f"{network.plan.network.to_text()} {network.plan.classes} {fuse}"
+        result = race_once(name, network, images, labels, tune, layers)
     else:
-        result = time_trial(model.network, images, labels, precision, tune)
-    if layers is None:
+        result = time_trial(network, images, labels, precision, tune, layers)
+    if fused is None:
         return result, ()
-    layers.apply(model.network)
-    return result, tuple(layers.heats)
+    fused.apply(network)
+    return result, tuple(fused.heats)
 
 
 def _resolved(recipe: Recipe, images: int, result: Race) -> Recipe:

@@ -25,6 +25,7 @@ from convwise.model.modules.pooling import AveragePool, BlurPool, GlobalAverage,
 from convwise.model.modules.raced import Raced
 from convwise.model.modules.shapes import Apply, FlattenMaps, Pad
 from convwise.model.modules.types import Activation, Pair, Sides
+from convwise.model.modules.weighted import Weighted
 
 __all__ = [
     "Activation",
@@ -51,5 +52,6 @@ __all__ = [
     "SeparableConvolution",
     "Sides",
     "Sum",
+    "Weighted",
     "subsample",
 ]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from convwise.model.modules.convolution import subsample
 from convwise.model.modules.normalization import BatchNorm
 from convwise.model.modules.types import Pair
+from convwise.model.modules.weighted import Weighted
 
 
 class Sum(nn.Module):
@@ -49,7 +50,7 @@ class ResidualSum(nn.Module):
         return branch + (x if self.projection is None else cast(Tensor, self.projection(x)))
 
 
-class ProjectionShortcut(BatchNorm):
+class ProjectionShortcut(Weighted, BatchNorm):
     """1×1 convolution, then batch normalisation (He et al. 2015, option B)."""
 
     def __init__(
@@ -68,7 +69,15 @@ class ProjectionShortcut(BatchNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, in, height, width) → (batch, out, height', width')."""
-        return super().forward(F.conv2d(subsample(x, self.strides), self.kernel))
+        return BatchNorm.forward(self, self.summed(x))
+
+    def weighted_sum(self, x: Tensor) -> Tensor:
+        """Convolve."""
+        return F.conv2d(subsample(x, self.strides), self.kernel)
+
+    def sum_key(self) -> str:
+        """Return the shapes."""
+        return f"convolution {tuple(self.kernel.shape)} {self.strides}"
 
 
 class PaddedShortcut(nn.Module):
