@@ -21,6 +21,7 @@ from convwise.cli.data_options import (
 )
 from convwise.cli.kernel_table import kernel_table
 from convwise.cli.output import accuracy_line, answers, news, print_json
+from convwise.cli.precision_table import precision_table
 from convwise.cli.share import parse_share
 from convwise.cli.training_view import training_view
 from convwise.image import Resize
@@ -76,7 +77,11 @@ def train(
         bool, Parameter(show_default=False, help="Compute each layer on its own, all by torch.")
     ] = False,
     profile: Annotated[
-        bool, Parameter(show_default=False, help="Print how the fused kernels did against torch.")
+        bool,
+        Parameter(
+            show_default=False,
+            help="Print how bf16 did against fp32, and fused kernels against torch, by layer.",
+        ),
     ] = False,
     dry_run: Annotated[
         bool, Parameter(show_default=False, help="Send one batch through everything, keep nothing.")
@@ -128,6 +133,7 @@ def train(
     else:
         report_run(run)
     if profile:
+        news().print(precision_table(run.facts["precision_by_layer"]))
         news().print(kernel_table(run.facts["kernels"]))
     if json:
         print_json(run.summary)

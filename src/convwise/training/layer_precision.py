@@ -36,9 +36,9 @@ from convwise.training.computing import (
 )
 
 LARGEST_BATCH = 128
-PAIRS = 5
+# At least so many, so that a stall of the machine decides nothing; then more, up to the limits.
+FEWEST_PAIRS, MOST_PAIRS = 3, 7
 SECONDS = 0.05
-MARGIN = 0.97
 # Rounding to bf16 leaves 0.001 to 0.003, whatever the layer.
 TOLERANCE = 0.01
 
@@ -154,8 +154,8 @@ def _slowness() -> float:
     """
     layer = Convolution((16, 16, 3, 3), pad=(1, 1, 1, 1))
     nn.init.constant_(layer.kernel, 0.1)
-    x = torch.ones(PROBE_IMAGES, 16, 14, 14).contiguous(memory_format=torch.channels_last)
-    fp32, bf16 = _milliseconds(layer, x.bfloat16(), torch.ones_like(x).bfloat16())
+    x = _numbers((PROBE_IMAGES, 16, 14, 14), seed=0).bfloat16()
+    fp32, bf16 = _milliseconds(layer, x, x)
     return bf16 / fp32 if fp32 else 1.0
 
 
@@ -179,14 +179,20 @@ def _outcome(module: Weighted, kind: _Kind, slowness: float) -> _Outcome:
         fp32, bf16 = _milliseconds(module, x, slope)
     except RuntimeError as error:  # what cannot be computed here must not end a training
         return 0.0, 0.0, None, "fp32", f"bf16 failed ({error})"
-    if bf16 < MARGIN * fp32:
+    if bf16 < fp32:
         return fp32, bf16, error, "bf16", f"{fp32 / bf16:.1f} times as fast"
     return fp32, bf16, error, "fp32", "bf16 is no faster"
 
 
 def _numbers(shape: tuple[int, ...], *, seed: int) -> Tensor:
-    drawn = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-    return drawn.contiguous(memory_format=torch.channels_last) if len(shape) == 4 else drawn
+    numbers = torch.Generator().manual_seed(seed)
+    if len(shape) != 4:
+        return torch.randn(shape, generator=numbers)
+    batch, channels, height, width = shape
+    # Laid out like pictures. Of one channel, torch would take any layout for channels_last, and
+    # then choose the other one for what a convolution leaves.
+    drawn = torch.randn(batch, height, width, channels, generator=numbers)
+    return drawn.permute(0, 3, 1, 2)
 
 
 def _error(module: Weighted, x: Tensor, slope: Tensor) -> float:
@@ -214,7 +220,7 @@ def _milliseconds(module: Weighted, x: Tensor, slope: Tensor) -> tuple[float, fl
     """Return the quickest rounds in fp32 and in bf16; they take turns and share noise."""
     best = {True: math.inf, False: math.inf}
     begun = 0.0
-    for number in range(1 + PAIRS):
+    for number in range(1 + MOST_PAIRS):
         for in_fp32 in best:
             module.in_fp32 = in_fp32
             start = time.perf_counter()
@@ -223,7 +229,7 @@ def _milliseconds(module: Weighted, x: Tensor, slope: Tensor) -> tuple[float, fl
                 best[in_fp32] = min(best[in_fp32], 1e3 * (time.perf_counter() - start))
         if not number:
             begun = time.perf_counter()
-        elif time.perf_counter() - begun > SECONDS:
+        elif number >= FEWEST_PAIRS and time.perf_counter() - begun > SECONDS:
             break
     return best[True], best[False]
 

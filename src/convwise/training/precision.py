@@ -43,7 +43,6 @@ Tune = Callable[[nn.Module, torch.dtype], None]
 
 RACE_SECONDS = 0.3
 PROBES = 3
-PROBE_SECONDS = 0.1
 LOGIT_TOLERANCE = 0.15
 GRADIENT_TOLERANCE = 0.3
 
@@ -173,8 +172,6 @@ def _lost_at_once(
             _step(network, images, labels, precision)
             if number:  # the first round warms up
                 seconds[precision] = min(seconds[precision], time.perf_counter() - start)
-        if number and seconds["bf16"] > PROBE_SECONDS:
-            break
     ratio = seconds["bf16"] / seconds["fp32"]
     if not ratio > TOO_SLOW:
         return None
