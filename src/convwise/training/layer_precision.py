@@ -85,8 +85,8 @@ def race_layers(
         >>> from convwise.design.plan import plan
         >>> from convwise.model.build import build
         >>> network = build(plan("conv 4 3 relu | conv 4 3 | conv 4 3 | flatten | dense classes",
-        ...                      "12x12x4", 2))
-        >>> [heat.layers for heat in race_layers(network, torch.zeros(4, 4, 12, 12))]
+        ...                      "12x12x3", 2))
+        >>> [heat.layers for heat in race_layers(network, torch.zeros(4, 3, 12, 12))]
         [('conv1',), ('conv2',), ('conv3',), ('dense1',)]
     """
     arena = copy.deepcopy(network).eval()
