@@ -262,9 +262,11 @@ class TimedBatches(Batches):
         super().__init__(*args, **options)
         self.timed = timed
 
-    def epoch(self, number: int, kept: NDArray[np.bool_] | None = None) -> Iterator[Batch]:
+    def epoch(
+        self, number: int, kept: NDArray[np.bool_] | None = None, *, done: int = 0
+    ) -> Iterator[Batch]:
         begun, waited, images = time.perf_counter(), 0.0, 0
-        source = super().epoch(number, kept)
+        source = super().epoch(number, kept, done=done)
         try:
             while True:
                 asked = time.perf_counter()

@@ -4,8 +4,10 @@
 
 A kernel that moves as few bytes as its work needs, at the speed of a copy, cannot be made faster.
 So each is given tensors of 20 MB in float32 (10 MB in bf16) and its time compared with torch's, and
-with that of a copy of as many bytes. Forward and backward are timed apart; kernel, torch and copy
-take turns in every round. The matrix-product peak stands beside them for scale.
+with that of a copy of as many bytes. Then again on the small maps that the last layers of a network
+have, where launching a kernel costs more than running it. Forward and backward are timed apart;
+kernel, torch and copy take turns in every round. The matrix-product peak stands beside them for
+scale.
 """
 
 from __future__ import annotations
@@ -29,39 +31,50 @@ from convwise.kernels.batch_norm import batch_norm, torch_batch_norm
 from convwise.kernels.dropout import dropout, torch_dropout
 from convwise.kernels.max_pool import max_pool, torch_max_pool
 from convwise.kernels.pictures import placed_pictures
+from convwise.kernels.residual_sum import residual_sum, torch_residual_sum
 from convwise.model.allocator import keep_freed_memory
 from convwise.training.machine import machine_facts, package_versions
 
 HERE = Path(__file__).resolve().parent
-# 128 images of 28×28 with 52 channels are 20.9 MB in float32.
-SHAPE = (128, 52, 28, 28)
+# 128 images of 36×36 with 32 channels are 21.2 MB in float32.
+SHAPE = (128, 32, 36, 36)
+SMALL = (128, 128, 7, 7)
 PICTURES = ImageFormat(128, 128, 3, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
 ROUNDS, WARM_UP = 15, 3
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 Facts = dict[str, Any]
+Shape = tuple[int, int, int, int]
 Work = Callable[[], object]
 
 
-def layer_cases(number: torch.dtype) -> dict[str, tuple[Work, Work, int]]:
+def layer_cases(number: torch.dtype, shape: Shape) -> dict[str, tuple[Work, Work, int]]:
     """Return name → (kernel, torch, bytes moved) of each layer's forward and backward pass."""
-    x = _channels_last(torch.randn(SHAPE).to(number))
-    gamma, beta = torch.rand(SHAPE[1]) + 0.5, torch.randn(SHAPE[1])
-    keys = np.arange(SHAPE[0], dtype=np.uint64)
+    x = _channels_last(torch.randn(shape).to(number))
+    shortcut = _channels_last(torch.randn(shape).to(number)).requires_grad_()
+    gamma, beta = torch.rand(shape[1]) + 0.5, torch.randn(shape[1])
+    keys = np.arange(shape[0], dtype=np.uint64)
     size, values = x.element_size(), x.numel()
+    pooled = shape[0] * shape[1] * (shape[2] // 2) * (shape[3] // 2)
     # Read and written values of the pass, and the bytes that stand beside them.
     layers: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor], int, int]] = {
         "max-pooling 2×2 with ReLU": (
             lambda x: max_pool(x, (2, 2), (2, 2), relu=True),
             lambda x: torch_max_pool(x, (2, 2), (2, 2), relu=True),
-            size * (values + values // 4) + values // 4,
-            size * (values // 4 + values) + values // 4,
+            size * (values + pooled) + pooled,
+            size * (pooled + values) + pooled,
         ),
         "batch normalisation with ReLU": (
             lambda x: batch_norm(x, gamma, beta, 1e-3, True)[0],
             lambda x: torch_batch_norm(x, gamma, beta, 1e-3, True),
             size * 3 * values,
             size * 5 * values,
+        ),
+        "residual sum with ReLU": (
+            lambda x: residual_sum(x, shortcut),
+            lambda x: torch_residual_sum(x, shortcut),
+            size * 3 * values,
+            size * 3 * values,
         ),
         "dropout": (
             lambda x: dropout(x, keys, 0.25),
@@ -157,7 +170,7 @@ def _quickest(work: Work) -> float:
 def table(results: dict[str, dict[str, Facts]]) -> str:
     """Return the results as Markdown."""
     lines = [
-        "| kernel | type | ms | torch, ms | times | share of copy |",
+        "| kernel | numbers | ms | torch, ms | times | share of copy |",
         "|:--|:--|--:|--:|--:|--:|",
     ]
     for number, cases in results.items():
@@ -165,7 +178,7 @@ def table(results: dict[str, dict[str, Facts]]) -> str:
             ours, theirs = (facts["milliseconds"][way] for way in ("kernel", "torch"))
             lines.append(
                 f"| {name} | {number} | {_range(ours)} | {_range(theirs)} |"
-                f" {facts['times_torch']:.1f} | {facts['share_of_copy']:.0%} |"
+                f" {facts['times_torch']:.1f} | {100 * facts['share_of_copy']:.0f} % |"
             )
     return "\n".join(lines)
 
@@ -182,8 +195,12 @@ def main() -> int:
     keep_freed_memory()
     results: dict[str, dict[str, Facts]] = {}
     for number, kind in TYPES.items():
-        cases = layer_cases(kind) | (picture_case() if number == "float32" else {})
-        results[number] = {name: measured(*case) for name, case in cases.items()}
+        for shape in (SHAPE, SMALL):
+            cases = layer_cases(kind, shape)
+            if kind == torch.float32 and shape == SHAPE:
+                cases |= picture_case()
+            key = f"{number} {'×'.join(map(str, shape))}"
+            results[key] = {name: measured(*case) for name, case in cases.items()}
     facts = {
         "benchmark": "kernels",
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from convwise.model.build import build
     from convwise.model.modelfile import load_model
     from convwise.training.recipe import Recipe
+    from convwise.training.resume import resume
     from convwise.training.run import Run
     from convwise.training.train import train
 
@@ -36,6 +37,7 @@ _HOMES = {
     "load_data": "convwise.data",
     "load_model": "convwise.model.modelfile",
     "plan": "convwise.design.plan",
+    "resume": "convwise.training.resume",
     "train": "convwise.training.train",
 }
 
@@ -52,6 +54,7 @@ __all__ = [
     "load_data",
     "load_model",
     "plan",
+    "resume",
     "train",
 ]
 

@@ -21,7 +21,8 @@ from convwise.evaluation.split import SHIFT_IMAGES, evaluate_split
 from convwise.image import ImageFormat
 from convwise.model.modelfile import load_model, model_bytes
 from convwise.model.trained import TrainedModel
-from convwise.training.fit import PrecisionChoice, fit_model
+from convwise.training.decided import PrecisionChoice
+from convwise.training.fit import fit_model
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.storage import write_atomically

@@ -8,10 +8,12 @@
     │   ├── DataError           a data set that cannot be read or learnt from
     │   │   └── DecodeError         a file that cannot become pixels
     │   ├── ModelFileError      a model file that is damaged, foreign or inconsistent
+    │   ├── CheckpointError     a checkpoint that is missing, damaged or of another training
     │   └── MissingExtraError   an optional dependency is not installed
     └── RunError            the request was right, the work failed; exit code 1
         ├── StorageError        a file could not be written completely
-        └── TrainingError       training cannot go on (a loss that is no number, say)
+        └── TrainingError       training cannot go on (too little memory, say)
+            └── DivergedError       the loss or a weight is no finite number
 
 A message names the offender, then the context, then what to do next.
 """
@@ -101,6 +103,10 @@ class ModelFileError(RequestError, ValueError):
     """A model file that is damaged, of another kind, or at odds with itself."""
 
 
+class CheckpointError(RequestError, ValueError):
+    """A checkpoint that is missing, damaged, or of another training."""
+
+
 class MissingExtraError(RequestError, ImportError):
     """An optional dependency is missing.
 
@@ -125,6 +131,19 @@ class StorageError(RunError, OSError):
 
 class TrainingError(RunError):
     """Training cannot go on."""
+
+
+class DivergedError(TrainingError):
+    """The loss or a weight is no finite number.
+
+    Args:
+        reason: where, and what is none.
+        advice: what to do next.
+    """
+
+    def __init__(self, reason: str, advice: str) -> None:
+        self.reason = reason
+        super().__init__(f"{reason}, so the weights have run away; {advice}")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -47,6 +47,15 @@ convwise train fashion-mini --network lenet --epochs 10 --out runs/lenet
 convwise train photos/ --config recipe.toml --dry-run
 """,
     ),
+    "resume": (
+        "Go on with an interrupted training, to the same bits.",
+        """
+convwise resume runs/photos-fast-1
+convwise resume runs/photos-fast-1 --data /mnt/photos
+convwise resume runs/photos-fast-1 --on-nan retry
+convwise resume runs/photos-fast-1 --threads 4 --inexact
+""",
+    ),
     "evaluate": (
         "Score a trained model on a data set.",
         """
@@ -78,7 +87,8 @@ Start here:
   convwise train fashion-mini --time-limit 45s
   convwise train photos/            (one folder of images for each class)
 
-Exit codes: 0 done, 1 failed, 2 the request was wrong, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 the request was wrong, 130 interrupted,
+143 terminated.
 """
 
 

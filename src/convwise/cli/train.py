@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -20,17 +20,14 @@ from convwise.cli.data_options import (
     NoCache,
 )
 from convwise.cli.kernel_table import kernel_table
-from convwise.cli.output import accuracy_line, answers, news, print_json
+from convwise.cli.output import news, print_json
 from convwise.cli.precision_table import precision_table
+from convwise.cli.run_ending import SIGNALS, exit_code, show_run
+from convwise.cli.saving_options import CheckpointEvery, OnNan, parse_every
 from convwise.cli.share import parse_share
 from convwise.cli.training_view import training_view
 from convwise.image import Resize
 from convwise.training.settings import read_settings
-
-if TYPE_CHECKING:
-    from convwise.training.run import Run
-
-INTERRUPTED = 130
 
 
 def train(
@@ -70,6 +67,8 @@ def train(
         Parameter(name="--set", help="NAME=VALUE of any other setting of the recipe; repeatable."),
     ] = None,
     out: Annotated[Path | None, Parameter(help="Folder of the run. Default: below runs/.")] = None,
+    checkpoint_every: CheckpointEvery = None,
+    on_nan: OnNan = None,
     data_dir: DataDir = None,
     download: Download = False,
     no_cache: NoCache = False,
@@ -106,9 +105,14 @@ def train(
     )
     # torch takes seconds to import: --help and a wrong option answer without it.
     from convwise.report.of_run import report_run
+    from convwise.training.keeper import Saving
     from convwise.training.train import train as train_classifier
+    from convwise.training.world import world_of_environment
 
-    with training_view(news(), as_json=json) as view:
+    with (
+        world_of_environment() as world,
+        training_view(news(), as_json=json, shown=world.leads) as view,
+    ):
         run = train_classifier(
             data,
             recipe=recipe,
@@ -126,6 +130,9 @@ def train(
             cache=not no_cache,
             fuse=not no_fuse,
             max_bad=parse_share(max_bad, "--max-bad"),
+            saving=Saving().but(parse_every(checkpoint_every), on_nan),
+            signals=SIGNALS,
+            world=world,
             **request,
         )
     if dry_run:
@@ -138,24 +145,5 @@ def train(
     if json:
         print_json(run.summary)
     elif not dry_run:
-        _show(run)
-    return INTERRUPTED if run.status == "interrupted" else 0
-
-
-def _show(run: Run) -> None:
-    """Print what a person wants to know at the end."""
-    console = answers()
-    result = run.facts["result"]
-    if run.status == "interrupted":
-        console.print("interrupted: what was learnt until then is kept and scored")
-    console.print(f"test accuracy  {accuracy_line(run.test.figures)}", soft_wrap=True)
-    console.print(
-        f"trained        {result['epochs']} epochs in {result['train_seconds']:.1f} s,"
-        f" {result['images_per_second']:,.0f} images/s in {result['precision']}",
-        soft_wrap=True,
-    )
-    skipped = run.facts["data"]["skipped"]
-    if skipped:
-        console.print(f"skipped        {skipped} files, listed in {run.folder / 'audit.json'}")
-    console.print(f"model          {run.folder / 'model.safetensors'}", soft_wrap=True)
-    console.print(f"report         {run.folder / 'report.html'}", soft_wrap=True)
+        show_run(run)
+    return exit_code(run)

@@ -180,8 +180,22 @@ class JsonView(PlainView):
         print_json(record.to_dict())
 
 
-def training_view(console: Console, *, as_json: bool = False) -> LiveView | PlainView:
+class NoView(PlainView):
+    """Nothing: another process of the same training tells of it."""
+
+    def message(self, text: str) -> None:
+        """Say nothing."""
+
+    def epoch(self, record: EpochRecord) -> None:
+        """Say nothing."""
+
+
+def training_view(
+    console: Console, *, as_json: bool = False, shown: bool = True
+) -> LiveView | PlainView:
     """Return the view that suits the console and the kind of output asked for."""
+    if not shown:
+        return NoView(console)
     if as_json:
         return JsonView(console)
     return LiveView(console) if console.is_terminal else PlainView(console)

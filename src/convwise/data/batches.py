@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -127,6 +127,7 @@ class Batches:
         mixing: how pictures are mixed with others; None leaves each as it is.
         placed: does the work of batches that need no more than it can do, with the same bits.
         drop_last: leave out the incomplete batch at an epoch's end.
+        part: takes from a batch's positions those that are trained on in this process.
 
     Raises:
         OptionError: ``batch_size`` is below 1.
@@ -148,6 +149,7 @@ class Batches:
         mixing: Mixing | None = None,
         placed: Placed | None = None,
         drop_last: bool = True,
+        part: Callable[[NDArray[np.int64]], NDArray[np.int64]] = lambda positions: positions,
     ) -> None:
         if batch_size < 1:
             raise OptionError(f"batch size {batch_size} is below 1")
@@ -162,6 +164,7 @@ class Batches:
         self.placed = placed
         self._table = level_table(image_format)
         self.drop_last = drop_last
+        self._part = part
 
     def __len__(self) -> int:
         return self.steps(len(self.store))
@@ -176,19 +179,22 @@ class Batches:
         positions = np.arange(len(self.store), dtype=np.int64)
         return np.argsort(draws("shuffle", self.seed, epoch, counters=positions), kind="stable")
 
-    def epoch(self, number: int, kept: NDArray[np.bool_] | None = None) -> Iterator[Batch]:
+    def epoch(
+        self, number: int, kept: NDArray[np.bool_] | None = None, *, done: int = 0
+    ) -> Iterator[Batch]:
         """Yield the batches of one epoch.
 
         Args:
             number: of the epoch.
             kept: whether each picture takes part, (n,); None stands for all of them.
+            done: leave out so many batches, which were trained on before.
         """
         order = self.order(number)
         if kept is not None:
             order = order[kept[order]]
-        for start in range(0, self.steps(len(order)) * self.batch_size, self.batch_size):
-            chosen = order[start : start + self.batch_size]
-            yield self._batch(chosen, number)
+        for step in range(done, self.steps(len(order))):
+            start = step * self.batch_size
+            yield self._batch(self._part(order[start : start + self.batch_size]), number)
 
     def pictures(self, chosen: NDArray[np.int64], epoch: int) -> Mixed:
         """Return the pictures at these positions as they are trained on in an epoch."""

@@ -6,8 +6,10 @@ says how many bytes it moves, and names its torch equivalent, which is also what
 cannot. Which of the two is used, is settled by a race on the shapes of the real network
 (``convwise.model.race``).
 
-Start reading with ``parallel``: how a kernel is compiled and run on torch's own threads. Then
-``max_pool``, ``batch_norm``, ``dropout`` and ``pictures``, in this order.
+Start reading with ``parallel``: how a kernel is compiled and run on torch's own threads, and with
+``number``: what it reads and writes. Then the kernels, the simplest first: ``residual_sum``,
+``max_pool``, ``dropout``, ``pictures``; and batch normalisation, which stands on ``wide_rows`` and
+``moments``.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ SWITCH = "CONVWISE_KERNELS"
 
 @functools.cache
 def available() -> bool:
-    """Return whether kernels can run: Numba is there, and torch's threads are OpenMP's.
+    """Return whether kernels can run: Numba can be imported, and torch's threads are OpenMP's.
 
     The environment variable ``CONVWISE_KERNELS=off`` says no.
     """
@@ -31,7 +33,9 @@ def available() -> bool:
         return False
     if importlib.util.find_spec("numba") is None:
         return False
-    # Numba takes half a second to import.
-    from convwise.kernels.parallel import openmp
-
+    try:
+        # Numba takes half a second to import.
+        from convwise.kernels.parallel import openmp
+    except Exception:  # a Numba that does not fit its LLVM or NumPy fails in ways of its own
+        return False
     return openmp() is not None

@@ -1,13 +1,10 @@
 """Batch normalisation in training, and ReLU with it.
 
-Forward, one pass sums the values and their squares per channel, a second one writes
-``y = relu((x - mean) · scale + beta)``. Backward, one pass sums the gradient and the gradient
-times ``x - mean``, a second one writes the input's gradient. Whether ReLU let a value through is
-computed again from ``x``, so that only ``x`` is kept.
-
-The sums are taken of ``x - x₀``, where ``x₀`` is the first row: squares of a channel that lies far
-from zero would cancel. They are taken in 64 pieces whatever the number of threads, and the pieces
-are added in float64: the same numbers give the same bits.
+Forward, one kernel finds each channel's moments piece by piece (``moments``); a second one puts
+them together and writes ``relu((x - mean) · scale + beta)``. Backward, one kernel sums the gradient
+and the gradient times ``x - mean``, a second one writes the input's gradient. Whether ReLU let a
+value through is computed again from ``x``, so that only ``x`` is kept. Two launches a pass, and no
+arithmetic between them: on small maps it would take longer than the kernels.
 
 Bytes moved in float32 per value: forward 8 read and 4 written, backward 16 read and 4 written.
 
@@ -17,130 +14,138 @@ Source: Ioffe and Szegedy 2015, algorithm 1 and section 3.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from numba import types
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from convwise.kernels.moments import moments, together
 from convwise.kernels.number import as_float, as_stored
-from convwise.kernels.parallel import Kernel, array, share
-
-PIECES = 64
-
-
-def _computed(number: Any) -> Any:
-    return types.float64 if number == types.float64 else types.float32
-
-
-@Kernel
-def _sums(number: Any) -> Any:
-    computed = _computed(number)
-
-    def run(task: Any) -> None:
-        x, sums = array(task, 0, number), array(task, 1, computed)
-        rows, channels = x.shape[2], x.shape[3]
-        start = x[0, 0, 0]
-        first, last = share(PIECES)
-        for piece in range(first, last):
-            total, squares = sums[0, piece, 0], sums[0, piece, 1]
-            total[:] = 0
-            squares[:] = 0
-            for row in range(piece * rows // PIECES, (piece + 1) * rows // PIECES):
-                values = x[0, 0, row]
-                for c in range(channels):
-                    value = as_float(values[c]) - as_float(start[c])
-                    total[c] += value
-                    squares[c] += value * value
-
-    return run
+from convwise.kernels.parallel import Kernel, array, flat, share, thread_number, whole_number
+from convwise.kernels.wide_rows import (
+    clear,
+    computed_in,
+    ends,
+    float64_rows,
+    narrow,
+    pieces_of,
+    wide_rows,
+    widen,
+)
 
 
 @Kernel
-def _normalised(number: Any, relu: bool) -> Any:
-    computed = _computed(number)
+def _normalised(number: Any) -> Any:
+    computed = computed_in(number)
 
     def run(task: Any) -> None:
-        x, y, channel = array(task, 0, number), array(task, 1, number), array(task, 2, computed)
-        mean, scale, beta = channel[0, 0, 0], channel[0, 0, 1], channel[0, 0, 2]
-        channels = x.shape[3]
-        first, last = share(x.shape[2])
-        for row in range(first, last):
-            values, out = x[0, 0, row], y[0, 0, row]
-            for c in range(channels):
+        x, y = flat(task, 0, number), flat(task, 1, number)
+        found, weights = array(task, 2, computed)[0], array(task, 3, computed)[0, 0]
+        known, epsilon = array(task, 4, computed)[0, 0], flat(task, 5, types.float64)[0]
+        sums = array(task, 6, types.float64)[0, thread_number()]
+        mine = array(task, 7, computed)[0, thread_number()]
+        mean, scale, beta = mine[0], mine[1], mine[2]
+        relu = whole_number(task, 8) != 0
+        width, channels = len(mean), known.shape[1]
+        together(found, len(x), width, sums)
+        for c in range(channels):
+            inverse = 1.0 / math.sqrt(sums[1, c] + epsilon)
+            mean[c], scale[c], beta[c] = sums[0, c], inverse * weights[0, c], weights[1, c]
+            if thread_number() == 0:
+                known[0, c], known[1, c], known[2, c] = mean[c], scale[c], beta[c]
+                known[3, c], known[4, c] = inverse, sums[1, c]
+        widen(mine, channels)
+        first, last = share((len(x) + width - 1) // width)
+        for start in range(first * width, last * width, width):
+            end = min(start + width, len(x))
+            values, out = x[start:end], y[start:end]
+            for c in range(len(values)):
                 value = (as_float(values[c]) - mean[c]) * scale[c] + beta[c]
-                if relu:
-                    value = computed(0) if value <= 0 else value
+                value = computed(0) if (value <= 0) & relu else value
                 out[c] = as_stored(value, values[c])
 
     return run
 
 
 @Kernel
-def _gradient_sums(number: Any, relu: bool) -> Any:
-    computed = _computed(number)
+def _gradient_sums(number: Any) -> Any:
+    computed = computed_in(number)
 
     def run(task: Any) -> None:
-        x, g, sums = array(task, 0, number), array(task, 1, number), array(task, 2, computed)
-        channel = array(task, 3, computed)
-        mean, scale, beta = channel[0, 0, 0], channel[0, 0, 1], channel[0, 0, 2]
-        rows, channels = x.shape[2], x.shape[3]
-        first, last = share(PIECES)
+        x, g = flat(task, 0, number), flat(task, 1, number)
+        found, known = array(task, 2, computed)[0], array(task, 3, computed)[0, 0]
+        mine = array(task, 4, computed)[0, thread_number()]
+        mean, scale, beta, total, product = mine[0], mine[1], mine[2], mine[3], mine[4]
+        relu = whole_number(task, 5) != 0
+        width, channels = len(mean), known.shape[1]
+        for row in range(3):
+            for c in range(channels):
+                mine[row, c] = known[row, c]
+        widen(mine[:3], channels)
+        first, last = share(len(found))
         for piece in range(first, last):
-            total, product = sums[0, piece, 0], sums[0, piece, 1]
-            total[:] = 0
-            product[:] = 0
-            for row in range(piece * rows // PIECES, (piece + 1) * rows // PIECES):
-                values, gradients = x[0, 0, row], g[0, 0, row]
-                for c in range(channels):
+            begin, end = ends(piece, len(found), len(x), width)
+            clear(mine[3:])
+            for start in range(begin, end, width):
+                stop = min(start + width, end)
+                values, gradients = x[start:stop], g[start:stop]
+                for c in range(len(values)):
                     away = as_float(values[c]) - mean[c]
                     gradient = as_float(gradients[c])
-                    if relu:
-                        gradient = computed(0) if away * scale[c] + beta[c] <= 0 else gradient
+                    dead = (away * scale[c] + beta[c] <= 0) & relu
+                    gradient = computed(0) if dead else gradient
                     total[c] += gradient
                     product[c] += gradient * away
+            narrow(mine[3:], found[piece])
 
     return run
 
 
 @Kernel
-def _input_gradient(number: Any, relu: bool) -> Any:
-    computed = _computed(number)
+def _input_gradient(number: Any) -> Any:
+    computed = computed_in(number)
 
     def run(task: Any) -> None:
-        x, g, dx = array(task, 0, number), array(task, 1, number), array(task, 2, number)
-        channel = array(task, 3, computed)
-        mean, scale, beta = channel[0, 0, 0], channel[0, 0, 1], channel[0, 0, 2]
-        slope, constant = channel[0, 0, 3], channel[0, 0, 4]
-        channels = x.shape[3]
-        first, last = share(x.shape[2])
-        for row in range(first, last):
-            values, gradients, out = x[0, 0, row], g[0, 0, row], dx[0, 0, row]
+        x, g = flat(task, 0, number), flat(task, 1, number)
+        dx, found = flat(task, 2, number), array(task, 3, computed)[0]
+        known, slopes = array(task, 4, computed)[0, 0], array(task, 5, computed)[0, 0]
+        sums = array(task, 6, types.float64)[0, thread_number()]
+        mine = array(task, 7, computed)[0, thread_number()]
+        total, product = sums[0], sums[1]
+        mean, scale, beta, slope, constant = mine[0], mine[1], mine[2], mine[3], mine[4]
+        relu = whole_number(task, 8) != 0
+        width, channels = len(mean), known.shape[1]
+        clear(sums)
+        for piece in range(len(found)):
             for c in range(channels):
+                total[c] += found[piece, 0, c]
+                product[c] += found[piece, 1, c]
+        rows = len(x) // channels
+        for c in range(channels):
+            mean[c], scale[c], beta[c] = known[0, c], known[1, c], known[2, c]
+            factor = float(known[1, c]) / rows
+            slope[c] = -factor * known[3, c] * known[3, c] * product[c]
+            constant[c] = -factor * total[c]
+            if thread_number() == 0:
+                slopes[0, c], slopes[1, c] = product[c] * known[3, c], total[c]
+        widen(mine, channels)
+        first, last = share((len(x) + width - 1) // width)
+        for start in range(first * width, last * width, width):
+            end = min(start + width, len(x))
+            values, gradients, out = x[start:end], g[start:end], dx[start:end]
+            for c in range(len(values)):
                 away = as_float(values[c]) - mean[c]
                 gradient = as_float(gradients[c])
-                if relu:
-                    gradient = computed(0) if away * scale[c] + beta[c] <= 0 else gradient
+                dead = (away * scale[c] + beta[c] <= 0) & relu
+                gradient = computed(0) if dead else gradient
                 value = gradient * scale[c] + away * slope[c] + constant[c]
                 out[c] = as_stored(value, values[c])
 
     return run
-
-
-def _total(sums: Tensor) -> NDArray[np.float64]:
-    """Add the pieces: (pieces, 2, channels) → (2, channels)."""
-    # NumPy here and below: on some dozens of numbers an operation of torch's takes longer to
-    # begin than to end.
-    total: NDArray[np.float64] = sums.numpy().sum(axis=0, dtype=np.float64)
-    return total
-
-
-def _channels(rows: list[NDArray[np.float64]], like: Tensor) -> Tensor:
-    return torch.from_numpy(np.stack(rows)).to(like.dtype)
 
 
 class _BatchNorm(torch.autograd.Function):
@@ -148,39 +153,48 @@ class _BatchNorm(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float, relu: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        count, channels = x.shape
-        sums = torch.empty((PIECES, 2, channels), dtype=gamma.dtype)
-        _sums(x, sums)
-        away, squares = _total(sums) / count
-        with np.errstate(invalid="ignore"):  # An infinity gives NaN here, as it does in torch.
-            variance = np.maximum(squares - away * away, 0.0)
-        mean = x[0].double().numpy() + away
-        inverse = 1.0 / np.sqrt(variance + epsilon)
-        per_channel = _channels([mean, inverse * gamma.numpy(), beta.numpy(), variance], gamma)
-        y = torch.empty_like(x)
-        _normalised(x, y, per_channel, relu=relu)
-        ctx.save_for_backward(x, per_channel)
-        ctx.inverse, ctx.relu = inverse, relu
-        mean_found, variance_found = per_channel[0].clone(), per_channel[3].clone()
-        ctx.mark_non_differentiable(mean_found, variance_found)
-        return y, mean_found, variance_found
+        last = x.permute(0, 2, 3, 1).contiguous()
+        flat, channels = last.view(-1), x.shape[1]
+        found, known = pieces_of(3, flat, gamma), gamma.new_empty(5, channels)
+        moments(flat, found, wide_rows(3, gamma))
+        y = torch.empty_like(last)
+        _normalised(
+            flat,
+            y.view(-1),
+            found,
+            torch.stack((gamma, beta)),
+            known,
+            torch.tensor([epsilon], dtype=torch.float64),
+            float64_rows(channels),
+            wide_rows(3, gamma),
+            int(relu),
+        )
+        ctx.save_for_backward(last, known)
+        ctx.relu = relu
+        mean, variance = known[0].clone(), known[4]
+        ctx.mark_non_differentiable(mean, variance)
+        return y.permute(0, 3, 1, 2), mean, variance
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        x, per_channel = ctx.saved_tensors
-        g = g.contiguous()
-        sums = torch.empty((PIECES, 2, x.shape[1]), dtype=per_channel.dtype)
-        _gradient_sums(x, g, sums, per_channel, relu=ctx.relu)
-        total, product = _total(sums)
-        scale = per_channel[1].double().numpy()
-        slope = -scale * ctx.inverse**2 * product / len(x)
-        constant = -scale * total / len(x)
-        dx = torch.empty_like(x)
-        more = _channels([slope, constant], per_channel)
-        _input_gradient(x, g, dx, torch.cat((per_channel[:3], more)), relu=ctx.relu)
-        dgamma, dbeta = _channels([product * ctx.inverse, total], per_channel)
-        return dx, dgamma, dbeta, None, None
+        last, known = ctx.saved_tensors
+        flat, gradient = last.view(-1), g.permute(0, 2, 3, 1).contiguous().view(-1)
+        found, slopes = pieces_of(2, flat, known[0]), torch.empty_like(known[:2])
+        _gradient_sums(flat, gradient, found, known, wide_rows(5, known[0]), int(ctx.relu))
+        dx = torch.empty_like(last)
+        _input_gradient(
+            flat,
+            gradient,
+            dx.view(-1),
+            found,
+            known,
+            slopes,
+            float64_rows(len(known[0])),
+            wide_rows(5, known[0]),
+            int(ctx.relu),
+        )
+        return dx.permute(0, 3, 1, 2), slopes[0], slopes[1], None, None
 
 
 def batch_norm(
@@ -198,16 +212,19 @@ def batch_norm(
     Returns:
         The result, of the shape and type of ``x``; the mean and the biased variance, (channels,).
 
+    Raises:
+        ValueError: there are no values, and so no mean.
+
     Example:
         >>> x = torch.tensor([1.0, 3.0]).view(2, 1, 1, 1)
         >>> y, mean, variance = batch_norm(x, torch.ones(1), torch.zeros(1), 0.0)
         >>> y.flatten().tolist(), mean.item(), variance.item()
         ([-1.0, 1.0], 2.0, 1.0)
     """
-    last = x.permute(0, 2, 3, 1).contiguous()
-    flat = last.view(-1, last.shape[3])
-    y, mean, variance = _BatchNorm.apply(flat, gamma, beta, epsilon, relu)  # type: ignore[no-untyped-call]
-    return y.view(last.shape).permute(0, 3, 1, 2), mean, variance
+    if not x.numel():
+        raise ValueError(f"an input of shape {tuple(x.shape)} has no values, and so no mean")
+    found: tuple[Tensor, Tensor, Tensor] = _BatchNorm.apply(x, gamma, beta, epsilon, relu)  # type: ignore[no-untyped-call]
+    return found
 
 
 def torch_batch_norm(

@@ -22,7 +22,9 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from llvmlite import ir
 from numba import types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -30,35 +32,44 @@ from torch.autograd.function import once_differentiable
 from convwise.kernels.number import as_float, as_stored
 from convwise.kernels.parallel import Kernel, array, share, whole_number
 
+_WORD = ir.IntType(32)
 _ODD = 0x9E3779B1
 _FIRST = 0x85EBCA6B
 _SECOND = 0xC2B2AE35
 
 
+@intrinsic
+def _random_bits(context: Any, place: Any, one: Any, two: Any) -> Any:
+    """Return 32 bits of a place in a picture with these two keys."""
+
+    # Written out, since Numba would compute with 64 bits what it was given in 32.
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        counter = builder.trunc(arguments[0], _WORD)
+        bits = builder.mul(builder.add(counter, arguments[1]), _WORD(_ODD))
+        bits = builder.xor(bits, arguments[2])
+        for shift, factor in ((16, _FIRST), (13, _SECOND)):
+            bits = builder.xor(bits, builder.lshr(bits, _WORD(shift)))
+            bits = builder.mul(bits, _WORD(factor))
+        return builder.xor(bits, builder.lshr(bits, _WORD(16)))
+
+    return types.uint32(types.int64, types.uint32, types.uint32), build
+
+
 @Kernel
 def _dropped(number: Any) -> Any:
-    word = types.uint32
     computed = types.float64 if number == types.float64 else types.float32
 
     def run(task: Any) -> None:
-        x, y = array(task, 0, number), array(task, 1, number)
-        keys = array(task, 2, types.uint32)
+        x, y = array(task, 0, number)[0, 0], array(task, 1, number)[0, 0]
+        keys = array(task, 2, types.uint32)[0, 0]
         threshold = types.uint32(whole_number(task, 3))
         factor = array(task, 4, computed)[0, 0, 0, 0]
-        values = x.shape[3]
-        first, last = share(x.shape[2])
+        first, last = share(len(x))
         for picture in range(first, last):
-            source, out = x[0, 0, picture], y[0, 0, picture]
-            one, two = keys[0, 0, picture, 0], keys[0, 0, picture, 1]
-            for place in range(values):
-                bits = word(word(place) + one) * word(_ODD)
-                bits ^= two
-                bits ^= bits >> word(16)
-                bits = word(bits * word(_FIRST))
-                bits ^= bits >> word(13)
-                bits = word(bits * word(_SECOND))
-                bits ^= bits >> word(16)
-                kept = computed(1) if bits >= threshold else computed(0)
+            source, out = x[picture], y[picture]
+            one, two = keys[picture]
+            for place in range(len(source)):
+                kept = computed(_random_bits(place, one, two) >= threshold)
                 # A NaN that is dropped stays one, as in torch, which multiplies too.
                 out[place] = as_stored(as_float(source[place]) * kept * factor, source[place])
 
@@ -76,15 +87,18 @@ class _Dropout(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None]:
         (keys,) = ctx.saved_tensors
-        return _apply(g.contiguous(), keys, ctx.rate), None, None
+        return _apply(g, keys, ctx.rate), None, None
 
 
 def _apply(x: Tensor, keys: Tensor, rate: float) -> Tensor:
-    y = torch.empty_like(x)
-    computed = torch.float64 if x.dtype == torch.float64 else torch.float32
-    factor = torch.tensor([1.0 / (1.0 - rate)], dtype=computed)
-    _dropped(x, y, keys, min(round(rate * 2**32), 2**32 - 1), factor)
-    return y
+    last = (x.permute(0, 2, 3, 1) if x.ndim == 4 else x).contiguous()
+    y = torch.empty_like(last)
+    if y.numel():
+        computed = torch.float64 if x.dtype == torch.float64 else torch.float32
+        factor = torch.tensor([1.0 / (1.0 - rate)], dtype=computed)
+        flat, out = last.view(len(x), -1), y.view(len(x), -1)
+        _dropped(flat, out, keys, min(round(rate * 2**32), 2**32 - 1), factor)
+    return y.permute(0, 3, 1, 2) if x.ndim == 4 else y
 
 
 def dropout(x: Tensor, keys: NDArray[np.uint64], rate: float) -> Tensor:
@@ -98,18 +112,19 @@ def dropout(x: Tensor, keys: NDArray[np.uint64], rate: float) -> Tensor:
     Returns:
         What ``x`` is, with values dropped.
 
+    Raises:
+        ValueError: there is not one key for each picture.
+
     Example:
         >>> kept = dropout(torch.ones(1, 1_000_000), np.zeros(1, np.uint64), 0.25)
         >>> round(float((kept > 0).float().mean()), 2)
         0.75
     """
-    last = x.permute(0, 2, 3, 1) if x.ndim == 4 else x
-    last = last.contiguous()
+    if len(keys) != len(x):
+        raise ValueError(f"{len(keys)} keys for {len(x)} pictures: each needs one")
     halves = torch.from_numpy(np.ascontiguousarray(keys).view(np.uint32).reshape(len(keys), 2))
-    flat = last.view(len(last), -1)
-    y: Tensor = _Dropout.apply(flat, halves, rate)  # type: ignore[no-untyped-call]
-    y = y.view(last.shape)
-    return y.permute(0, 3, 1, 2) if x.ndim == 4 else y
+    y: Tensor = _Dropout.apply(x, halves, rate)  # type: ignore[no-untyped-call]
+    return y
 
 
 def torch_dropout(x: Tensor, rate: float) -> Tensor:

@@ -8,7 +8,11 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-_WORD = ir.IntType(32)
+_WORD, _HALF = ir.IntType(32), ir.IntType(16)
+
+
+def _keep(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return arguments[0]
 
 
 @intrinsic
@@ -20,12 +24,9 @@ def as_float(context: Any, value: Any) -> Any:
         bits = builder.shl(builder.zext(arguments[0], _WORD), ir.Constant(_WORD, 16))
         return builder.bitcast(bits, ir.FloatType())
 
-    def keep(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return arguments[0]
-
     if value == types.uint16:
         return types.float32(types.uint16), widen
-    return value(value), keep
+    return value(value), _keep
 
 
 @intrinsic
@@ -41,9 +42,42 @@ def as_stored(context: Any, value: Any, like: Any) -> Any:
         # The addition would carry the bits of some NaN over into an infinity or a zero.
         is_nan = builder.fcmp_unordered("uno", single, single)
         kept = builder.select(is_nan, ir.Constant(_WORD, 0x7FC00000), rounded)
-        return builder.trunc(builder.lshr(kept, ir.Constant(_WORD, 16)), ir.IntType(16))
+        return builder.trunc(builder.lshr(kept, ir.Constant(_WORD, 16)), _HALF)
 
     def cast(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return context.cast(builder, arguments[0], value, like)
 
     return like(value, like), narrow if like == types.uint16 else cast
+
+
+@intrinsic
+def as_rank(context: Any, value: Any) -> Any:
+    """Return a number to compare with: of two numbers the larger has the larger rank.
+
+    0 and -0 have one rank. No number's rank is larger than that of NaN.
+    """
+
+    def turn(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        # A signed integer: the magnitude, negated from -0 (0x8000) to -infinity (0xFF80). What is
+        # behind that is NaN.
+        magnitude = builder.and_(arguments[0], ir.Constant(_HALF, 0x7FFF))
+        negative = builder.icmp_signed("<=", arguments[0], ir.Constant(_HALF, -0x80))
+        return builder.select(negative, builder.neg(magnitude), magnitude)
+
+    if value == types.uint16:
+        return types.int16(types.uint16), turn
+    return value(value), _keep
+
+
+@intrinsic
+def is_nan(context: Any, value: Any) -> Any:
+    """Return whether a number is none."""
+
+    def by_bits(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        magnitude = builder.and_(arguments[0], ir.Constant(_HALF, 0x7FFF))
+        return builder.icmp_unsigned(">", magnitude, ir.Constant(_HALF, 0x7F80))
+
+    def by_comparison(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fcmp_unordered("uno", arguments[0], arguments[0])
+
+    return types.boolean(value), by_bits if value == types.uint16 else by_comparison

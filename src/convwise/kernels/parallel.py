@@ -13,17 +13,19 @@ with :func:`array`, and their part of the work with :func:`share`.
 
 from __future__ import annotations
 
+import array as c_array
 import ctypes
 import functools
 import hashlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
 import numba
-import numpy as np
 import torch
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -98,10 +100,11 @@ class Kernel:
         """
         number = of or next(each.dtype for each in arrays if isinstance(each, Tensor))
         entry = self._compiled(_ELEMENTS[number], **flags)
-        table = np.array([_row(each) for each in arrays], np.int64)
+        # Not NumPy's array, which takes longer to make than a small kernel to run.
+        table = c_array.array("q", [fact for each in arrays for fact in _row(each)])
         library = openmp()
         assert library is not None, "a kernel was called where kernels.available() is false"
-        library.GOMP_parallel(entry.address, table.ctypes.data, torch.get_num_threads(), 0)
+        library.GOMP_parallel(entry.address, table.buffer_info()[0], torch.get_num_threads(), 0)
 
 
 def _row(value: Tensor | NDArray[Any] | int) -> tuple[int, ...]:
@@ -111,7 +114,26 @@ def _row(value: Tensor | NDArray[Any] | int) -> tuple[int, ...]:
     return (address, *(1,) * (_DIMENSIONS - value.ndim), *value.shape)
 
 
+class _Spent:
+    """Seconds that compiling has taken in this process; what is found compiled takes none."""
+
+    seconds = 0.0
+
+
+def seconds_of_compiling() -> float:
+    """Return how long this process has compiled kernels that no earlier one had kept."""
+    return _Spent.seconds
+
+
 def _compile(write: Callable[..., Callable[..., None]], element: Any, **flags: Any) -> Any:
+    start = time.perf_counter()
+    compiled = _compiled(write, element, **flags)
+    if not compiled.cache_hits:
+        _Spent.seconds += time.perf_counter() - start
+    return compiled
+
+
+def _compiled(write: Callable[..., Callable[..., None]], element: Any, **flags: Any) -> Any:
     openmp()
     function = write(element, **flags)
     config = numba.config
@@ -139,6 +161,12 @@ _number_of_threads = types.ExternalFunction("omp_get_num_threads", types.int32()
 
 
 @numba.njit
+def thread_number() -> int:
+    """Return which of the threads this is: 0 or more, below ``torch.get_num_threads()``."""
+    return int(_thread_number())
+
+
+@numba.njit
 def share(count: int) -> tuple[int, int]:
     """Return (first, last + 1) of this thread's part of so many pieces."""
     thread, threads = _thread_number(), _number_of_threads()
@@ -161,6 +189,34 @@ def array(task: Any, place: int, element: Any) -> Any:
     start = place * _SLOTS
     shape = (task[start + 1], task[start + 2], task[start + 3], task[start + 4])
     return numba.carray(_pointer(task[start], element), shape)
+
+
+@numba.njit
+def flat(task: Any, place: int, element: Any) -> Any:
+    """Return all numbers of an argument of the task, one after the other."""
+    start = place * _SLOTS
+    count = task[start + 1] * task[start + 2] * task[start + 3] * task[start + 4]
+    return numba.carray(_pointer(task[start], element), (count,))
+
+
+@intrinsic
+def prefetch(context: Any, values: Any, place: Any) -> Any:
+    """Ask for the cache line of ``values`` at a flat place, which may lie behind the end.
+
+    A processor foresees where one stream of memory goes on, but not where a window's next rows are.
+    """
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        address = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        # To read, into the nearest cache, of data.
+        builder.call(function, [address, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(values, types.int64), build
 
 
 @numba.njit

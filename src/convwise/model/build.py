@@ -11,7 +11,15 @@ from torch import Tensor, nn
 from convwise.design.plan import Plan, Row
 from convwise.model.activations import ACTIVATIONS
 from convwise.model.lower import lower
-from convwise.model.modules import Apply, BatchNorm, Convolution, FullyConnected, MaxPool
+from convwise.model.modules import (
+    ActivatedSum,
+    Apply,
+    BatchNorm,
+    Convolution,
+    FullyConnected,
+    MaxPool,
+    ResidualSum,
+)
 from convwise.model.weights import initialise
 
 
@@ -39,7 +47,7 @@ class ConvNet(nn.Module):
         if fuse:
             for rows in plan.sequences:
                 self._pool_before_relu(rows)
-                self._relu_with_normalisation(rows)
+                self._relu_with_what_precedes(rows)
 
     def forward(self, images: Tensor) -> Tensor:
         """(batch, channels, height, width) float → (batch, classes) logits."""
@@ -64,14 +72,15 @@ class ConvNet(nn.Module):
             if module.activation is F.relu:
                 module.activation, pool.activation = None, F.relu
 
-    def _relu_with_normalisation(self, rows: tuple[Row, ...]) -> None:
-        """Let batch normalisation apply the ReLU that follows it."""
+    def _relu_with_what_precedes(self, rows: tuple[Row, ...]) -> None:
+        """Let batch normalisation, and the sum of a residual block, apply the ReLU that follows."""
         for before, row in itertools.pairwise(rows):
-            norm, apply = self._modules[before.name], self._modules[row.name]
-            if not isinstance(norm, BatchNorm) or not isinstance(apply, Apply):
+            module, apply = self._modules[before.name], self._modules[row.name]
+            module = module.total if isinstance(module, ResidualSum) else module
+            if not isinstance(module, BatchNorm | ActivatedSum) or not isinstance(apply, Apply):
                 continue
             if apply.activation is F.relu:
-                norm.activation, apply.activation = F.relu, None
+                module.activation, apply.activation = F.relu, None
 
 
 def _lower_last(row: Row) -> nn.Module:

@@ -32,6 +32,7 @@ from convwise.model.folding import (
     with_affine_before,
 )
 from convwise.model.modules import (
+    Activation,
     Apply,
     AveragePool,
     BatchNorm,
@@ -183,7 +184,9 @@ def _parts(network: ConvNet, rows: tuple[Row, ...]) -> list[Step]:
     for row in rows:
         branches = tuple(tuple(_folded(network, branch)) for branch in row.branches)
         module = network.get_submodule(row.name)
-        steps += [Step(each, branches) for each in _parts_of(module)]
+        for each in _parts_of(module):
+            steps.append(Step(each, branches))
+            branches = ()
     return steps
 
 
@@ -198,7 +201,7 @@ def _parts_of(module: nn.Module) -> list[nn.Module]:
     if isinstance(module, Dropout):
         return []
     if isinstance(module, ResidualSum):
-        return [_with_plain_projection(module)]
+        return [_plain_sum(module), *_applied(module.total.activation)]
     activation = getattr(module, "activation", None)
     parts: list[nn.Module] = []
     if isinstance(module, BatchNorm):
@@ -210,14 +213,19 @@ def _parts_of(module: nn.Module) -> list[nn.Module]:
         if activation is not None:
             made.activation = None  # type: ignore[assignment]
         parts = [made]
-    return parts if activation is None else [*parts, Apply(activation)]
+    return [*parts, *_applied(activation)]
 
 
-def _with_plain_projection(module: ResidualSum) -> nn.Module:
+def _applied(activation: Activation | None) -> list[nn.Module]:
+    return [] if activation is None else [Apply(activation)]
+
+
+def _plain_sum(module: ResidualSum) -> nn.Module:
+    """Return the sum without its activation, with a projection that is one convolution."""
     projection = module.projection
-    if not isinstance(projection, ProjectionShortcut):
-        return copy.deepcopy(module)
-    return ResidualSum(with_affine_after(convolution_of(projection), affine_of(projection)))
+    if isinstance(projection, ProjectionShortcut):
+        return ResidualSum(with_affine_after(convolution_of(projection), affine_of(projection)))
+    return ResidualSum(copy.deepcopy(projection))
 
 
 def _fold(chain: list[Step]) -> None:

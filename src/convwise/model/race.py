@@ -16,7 +16,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -62,6 +62,33 @@ class Heat:
         """Return plain JSON values."""
         return dataclasses.asdict(self) | {"layers": list(self.layers), "shape": list(self.shape)}
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Heat:
+        """Return what :meth:`to_dict` made.
+
+        Raises:
+            TypeError: a value is missing or left over.
+        """
+        lists = {"layers": tuple(values["layers"]), "shape": tuple(values["shape"])}
+        return cls(**values | lists)
+
+
+def use_winners(network: nn.Module, heats: Sequence[Heat]) -> None:
+    """Let a network use the kernels that have won before, and those that need not race."""
+    for name, module in network.named_modules():
+        if isinstance(module, Raced):
+            module.kernel_types = frozenset(
+                number
+                for number in TOLERANCES
+                if not module.raced
+                or any(
+                    name in heat.layers
+                    and heat.winner == "kernel"
+                    and heat.number == str(number).removeprefix("torch.")
+                    for heat in heats
+                )
+            )
+
 
 class LayerRace:
     """The race of all layers of one network; only where ``kernels.available()``.
@@ -70,6 +97,10 @@ class LayerRace:
         network: about to be trained; it is not changed before :meth:`apply`.
         images: one real batch, float32 (batch, channels, height, width).
         notes: the file in which outcomes are kept; None for the user's cache.
+
+    Attributes:
+        heats: those that were run.
+        seconds_of_compiling: which the runs took besides, for kernels that were not kept yet.
 
     Example:
         >>> from convwise.design.plan import plan
@@ -91,10 +122,14 @@ class LayerRace:
         self.groups = self._alike(images)
         self._notes = Outcomes(notes or outcomes_file("kernels"), _checked)
         self.heats: list[Heat] = []
+        self.seconds_of_compiling = 0.0
         self._winners: dict[str, set[torch.dtype]] = {name: set() for name in self._modules}
 
     def run(self, network: nn.Module, number: torch.dtype) -> None:
         """Race every layer for one type of number, and let ``network`` use the winners."""
+        from convwise.kernels.parallel import seconds_of_compiling
+
+        before = seconds_of_compiling()
         for name, module in self._modules.items():
             if not module.raced:
                 self._winners[name].add(number)
@@ -104,6 +139,7 @@ class LayerRace:
             if heat.winner == "kernel":
                 for name in names:
                     self._winners[name].add(number)
+        self.seconds_of_compiling += seconds_of_compiling() - before
         self._notes.save()
         self.apply(network)
 
@@ -154,36 +190,48 @@ Outcome = tuple[float, float, Winner, str]
 
 def _outcome(module: Raced, shape: tuple[int, ...], number: torch.dtype) -> Outcome:
     """Return milliseconds by torch and by the kernel, the winner, and why it won."""
-    x = _numbers(shape, number, seed=0)
-    if not module.kernel_fits(x):
+    inputs = [numbers(shape, seed=seed).to(number) for seed in range(module.inputs)]
+    if not module.kernel_fits(*inputs):
         return 0.0, 0.0, "torch", "no kernel for this layer"
     try:
-        slope = _numbers(module.by_kernel(x).shape, number, seed=1)
-        ours, theirs = (_values(way, x, slope) for way in (module.by_kernel, module.by_torch))
+        slope = numbers(module.by_kernel(*inputs).shape, seed=module.inputs).to(number)
+        ours, theirs = (_values(way, inputs, slope) for way in (module.by_kernel, module.by_torch))
     except Exception as error:  # a kernel that cannot be compiled here must not end a training
         return 0.0, 0.0, "torch", f"the kernel failed ({type(error).__name__}: {error})"
     worst = max(_difference(a, b) for a, b in zip(ours, theirs, strict=True))
     if not worst <= TOLERANCES[number]:
         return 0.0, 0.0, "torch", f"the kernel's results differ by {worst:.2g}"
-    by_torch, by_kernel = _milliseconds(module, x, slope)
+    by_torch, by_kernel = _milliseconds(module, inputs, slope)
     if by_kernel < MARGIN * by_torch:
         return by_torch, by_kernel, "kernel", f"{by_torch / by_kernel:.1f} times as fast"
     return by_torch, by_kernel, "torch", "the kernel is no faster"
 
 
-def _numbers(shape: tuple[int, ...], number: torch.dtype, *, seed: int) -> Tensor:
-    # Not the same for input and gradient: normalisation has no slope along its own result.
-    drawn = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(number)
-    return drawn.contiguous(memory_format=torch.channels_last) if len(shape) == 4 else drawn
+def numbers(shape: tuple[int, ...], *, seed: int) -> Tensor:
+    """Return float32 numbers that lie in memory as a real batch does: maps pixel by pixel.
+
+    Args:
+        shape: (batch, channels, height, width), or (batch, features).
+        seed: another one for input and gradient: normalisation has no slope along its own result.
+
+    Example:
+        >>> numbers((2, 1, 5, 7), seed=0).stride()
+        (35, 1, 7, 1)
+    """
+    generator = torch.Generator().manual_seed(seed)
+    if len(shape) != 4:
+        return torch.randn(shape, generator=generator)
+    batch, channels, height, width = shape
+    # ``contiguous`` would not do: it takes any layout of one channel for channels_last, and torch
+    # would then choose the other one for what a convolution leaves.
+    return torch.randn(batch, height, width, channels, generator=generator).permute(0, 3, 1, 2)
 
 
-def _values(way: Callable[[Tensor], Tensor], x: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a layer's result, and the gradient of its input for the gradient of the result."""
-    x = x.detach().requires_grad_()
-    y = way(x)
-    y.backward(slope)  # type: ignore[no-untyped-call]
-    assert x.grad is not None
-    return y.detach(), x.grad
+def _values(way: Callable[..., Tensor], inputs: list[Tensor], slope: Tensor) -> list[Tensor]:
+    """Return a layer's result, and its inputs' gradients for the gradient of the result."""
+    leaves = [each.detach().requires_grad_() for each in inputs]
+    y = way(*leaves)
+    return [y.detach(), *torch.autograd.grad(y, leaves, slope)]
 
 
 def _difference(ours: Tensor, theirs: Tensor) -> float:
@@ -191,14 +239,14 @@ def _difference(ours: Tensor, theirs: Tensor) -> float:
     return float((ours.float() - theirs.float()).abs().max()) / scale
 
 
-def _milliseconds(module: Raced, x: Tensor, slope: Tensor) -> tuple[float, float]:
+def _milliseconds(module: Raced, inputs: list[Tensor], slope: Tensor) -> tuple[float, float]:
     """Return the quickest rounds of torch and of the kernel; they take turns and share noise."""
     best = [float("inf")] * 2
     begun = time.perf_counter()
     for _ in range(PAIRS):
         for place, way in enumerate((module.by_torch, module.by_kernel)):
             start = time.perf_counter()
-            _values(way, x, slope)
+            _values(way, inputs, slope)
             best[place] = min(best[place], 1e3 * (time.perf_counter() - start))
         if time.perf_counter() - begun > SECONDS:
             break

@@ -13,10 +13,11 @@ from convwise.data.dataset import Decoded
 from convwise.design.plan import Plan, Row
 from convwise.evaluation.split import Evaluation
 from convwise.image import ImageFormat
-from convwise.model.race import Heat
+from convwise.training.data_request import DataRequest
+from convwise.training.decided import Decided
 from convwise.training.fit import Fitted
-from convwise.training.machine import machine_facts, package_versions
-from convwise.training.precision import Race
+from convwise.training.keeper import Saving
+from convwise.training.machine import deciding_facts, machine_facts, package_versions
 from convwise.training.recipe import Recipe
 
 
@@ -32,12 +33,13 @@ def request_facts(
     name: str,
     plan: Plan,
     decoded: Decoded,
+    asked_data: DataRequest | None,
     image_format: ImageFormat,
     asked: Recipe,
-    recipe: Recipe,
+    decided: Decided,
     seed: int,
-    race: Race,
-    heats: tuple[Heat, ...],
+    saving: Saving,
+    ranks: int,
 ) -> dict[str, Any]:
     """Return everything asked and everything resolved, as plain JSON values."""
     versions = package_versions()
@@ -47,16 +49,15 @@ def request_facts(
         "command": command,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "asked": asked.model_dump(exclude_unset=True),
-        "recipe": recipe.model_dump()
-        | {"learning_rate": recipe.peak_learning_rate, "weight_decay": recipe.kernel_decay},
+        **decided.to_dict(),
         "network": _network_facts(name, plan),
         "image_format": image_format.to_dict(),
-        "data": _data_facts(decoded),
+        "data": _data_facts(decoded)
+        | {"asked": None if asked_data is None else asked_data.to_dict()},
         "seed": seed,
         "threads": torch.get_num_threads(),
-        "precision": race.to_dict(),
-        "precision_by_layer": [heat.to_dict() for heat in race.layers],
-        "kernels": [heat.to_dict() for heat in heats],
+        "saving": saving.to_dict(),
+        "decides_bits": deciding_facts(fuse=decided.fuse, ranks=ranks),
         "versions": versions,
         "machine": machine_facts(),
     }

@@ -1,39 +1,42 @@
-"""Train a network on pixels: race the precisions, then run the loop."""
+"""Train a network on pixels: decide what is open, then run the loop."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
 
 from convwise import kernels
-from convwise.data.batches import Batches, Placed, to_input
+from convwise.data.batches import Batches, Placed
 from convwise.data.store import PixelStore
 from convwise.design.plan import Plan
-from convwise.errors import DataError, DesignError, OptionError
+from convwise.errors import DataError, DesignError, DivergedError, OptionError
 from convwise.evaluation.metrics import negative_log_likelihood
 from convwise.evaluation.predict import predict_store
 from convwise.image import ImageFormat
 from convwise.model.allocator import keep_freed_memory
 from convwise.model.build import build
-from convwise.model.race import Heat, LayerRace
 from convwise.model.trained import TrainedModel
-from convwise.training.interrupt import StopOnInterrupt
-from convwise.training.kept_race import race_once
-from convwise.training.layer_precision import race_layers, use_layers
+from convwise.training.checkpoint import Checkpoint
+from convwise.training.decided import Decided, PrecisionChoice, decide
+from convwise.training.interrupt import StopOnSignal
+from convwise.training.keeper import Keeper
 from convwise.training.loop import Ending, TrainingLoop
-from convwise.training.optimizer import make_optimizer, resolve_optimizer
-from convwise.training.precision import Race, Tune, time_trial
+from convwise.training.memory import enough_memory
+from convwise.training.optimizer import make_optimizer
+from convwise.training.precision import Race
 from convwise.training.progress import EpochRecord, Watcher
 from convwise.training.pruning import Pruning
 from convwise.training.recipe import Recipe
 from convwise.training.schedule import Progress
+from convwise.training.state import Setback, TrainingState
+from convwise.training.world import ALONE, World
 
-PrecisionChoice = Literal["auto", "fp32", "bf16"]
-OnStart = Callable[[Race, Recipe, tuple[Heat, ...]], None]
+MOST_SETBACKS = 8
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Fitted:
         race: which precision was chosen, and why.
         ending: ``finished``, ``time limit`` or ``interrupted``.
         seconds: of training, validation between epochs included.
+        setbacks: how often training ran away and was taken back.
     """
 
     model: TrainedModel
@@ -53,6 +57,7 @@ class Fitted:
     race: Race
     ending: Ending
     seconds: float
+    setbacks: tuple[Setback, ...] = ()
 
 
 def fit_model(
@@ -69,8 +74,11 @@ def fit_model(
     watcher: Watcher,
     data_options: Mapping[str, Any] | None = None,
     fuse: bool = True,
-    on_start: OnStart = lambda race, recipe, heats: None,
-    on_epoch_end: Callable[[TrainingLoop, EpochRecord], None] = lambda loop, record: None,
+    keeper: Keeper | None = None,
+    stop: StopOnSignal | None = None,
+    on_start: Callable[[Decided], None] = lambda decided: None,
+    resume: tuple[Decided, Checkpoint] | None = None,
+    world: World = ALONE,
 ) -> Fitted:
     """Build the network of a plan and train it.
 
@@ -87,67 +95,125 @@ def fit_model(
         watcher: told about progress.
         data_options: with which the images were read and split; the model remembers them.
         fuse: compute neighbouring layers together, and by kernels where these win a race.
-        on_start: called before the first step with the result of the race, with the recipe in which
-            every choice that was left open is made, and with how the layers' kernels did.
-        on_epoch_end: called with the loop and the record of each epoch.
+        keeper: is given checkpoints and history; nothing is kept unless given.
+        stop: tells when to stop; Ctrl-C does unless given.
+        on_start: called before the first step with what was left open until then.
+        resume: go on from this checkpoint, with what was decided when the training began;
+            ``recipe``, ``precision`` and ``fuse`` are not looked at.
+        world: the processes that train together; process 0 decides, and is given as ``keeper`` and
+            ``watcher`` what writes and tells.
 
     Raises:
+        CheckpointError: the checkpoint is of another training.
         DataError: there are fewer than two training images.
         DesignError: the network has no weights.
+        DivergedError: the loss is no number.
         OptionError: the precision is unknown.
-        TrainingError: the loss is no number.
+        StorageError: the keeper could not write.
+        TrainingError: there is not enough memory for a batch.
     """
+    _require_trainable(plan, train, precision)
+    keep_freed_memory()
+    fuse = resume[0].fuse if resume else fuse
+    network = build(plan, seed=seed, fuse=fuse)
+    model = TrainedModel(
+        network, image_format, classes, name=name, seed=seed, data_options=data_options or {}
+    )
+    decided = resume[0] if resume else None
+    if decided is None and world.leads:
+        with enough_memory(model, train, recipe.batch_size, "fp32"):
+            decided = decide(model, plan, train, recipe, precision, watcher, fuse=fuse)
+    decided = world.agreed(decided)
+    decided.prepare(model)
+    on_start(decided)
+    loop = _loop(model, plan, train, validation, decided, keeper or Keeper(), watcher, world)
+    with contextlib.ExitStack() as stack:
+        stop = stop or stack.enter_context(StopOnSignal.told_to(watcher))
+        loop.stop_requested = lambda: stop.requested
+        loop.begin(resume[1] if resume else None)
+        with enough_memory(model, train, decided.recipe.batch_size, decided.race.chosen):
+            ending = _run(loop)
+        seconds = loop.state.progress.seconds
+    network.eval()
+    state = loop.state
+    return Fitted(model, tuple(state.history), decided.race, ending, seconds, tuple(state.setbacks))
+
+
+def _require_trainable(plan: Plan, train: PixelStore, precision: PrecisionChoice) -> None:
     if precision not in get_args(PrecisionChoice):
         raise OptionError(f"precision {precision!r}: use {', '.join(get_args(PrecisionChoice))}")
     if not plan.trainable_params:
         raise DesignError("the network has no weights to train", fixes=("add dense classes",))
     if len(train) < 2:
         raise DataError(f"{len(train)} training images are too few to learn from")
-    keep_freed_memory()
-    recipe = resolve_optimizer(recipe, plan)
-    torch.manual_seed(seed % 2**63)  # torch takes no larger number
-    network = build(plan, seed=seed, fuse=fuse)
-    model = TrainedModel(
-        network, image_format, classes, name=name, seed=seed, data_options=data_options or {}
+
+
+def _loop(
+    model: TrainedModel,
+    plan: Plan,
+    train: PixelStore,
+    validation: PixelStore,
+    decided: Decided,
+    keeper: Keeper,
+    watcher: Watcher,
+    world: World,
+) -> TrainingLoop:
+    """Return the loop of a training that has not begun."""
+    recipe = decided.recipe
+    # Dropout without a kernel draws from here; torch takes no larger number.
+    torch.manual_seed(model.seed % 2**63)
+    # Before the clock of Progress starts: torch's first optimizer imports for a second or more.
+    optimizer = make_optimizer(model.network, plan, recipe)
+    state = TrainingState(
+        network=model.network,
+        optimizer=optimizer,
+        pruning=Pruning(len(train), recipe.prune_easy, model.seed),
+        progress=Progress(recipe.epochs, recipe.time_limit, world.clock),
     )
-    result, heats = _race(model, train, recipe.batch_size, precision, watcher, fuse=fuse)
-    recipe = _resolved(recipe, len(train), result)
-    on_start(result, recipe, heats)
-    batches = training_batches(train, image_format, recipe, seed)
+    state.progress.reserve(_expected_validation_seconds(decided.race, len(validation)))
 
-    def validate() -> tuple[float, float]:
-        probabilities = predict_store(model, validation)
-        right = probabilities.argmax(axis=1) == validation.labels
-        return negative_log_likelihood(validation.labels, probabilities), float(right.mean())
+    return TrainingLoop(
+        state=state,
+        batches=training_batches(train, model.image_format, recipe, model.seed, world),
+        recipe=recipe,
+        precision=decided.race.chosen,
+        validate=lambda: _validated(model, validation, world),
+        keeper=keeper,
+        stop_requested=lambda: False,
+        watcher=watcher,
+        forward=world.wrap(model.network),
+        world=world,
+    )
 
-    epochs = recipe.epochs
-    watcher.started(epochs, len(batches), recipe.time_limit)
-    with StopOnInterrupt(
-        lambda: watcher.message("stopping after this step; Ctrl-C again to stop at once")
-    ) as interrupt:
-        progress = Progress(epochs, recipe.time_limit)
-        progress.reserve(_expected_validation_seconds(result, len(validation)))
-        loop = TrainingLoop(
-            network=network,
-            optimizer=make_optimizer(network, plan, recipe),
-            batches=batches,
-            pruning=Pruning(len(train), recipe.prune_easy, seed),
-            recipe=recipe,
-            precision=result.chosen,
-            progress=progress,
-            validate=validate,
-            on_epoch_end=on_epoch_end,
-            stop_requested=lambda: interrupt.requested,
-            watcher=watcher,
-        )
-        ending = loop.run()
-        seconds = progress.seconds
-    network.eval()
-    return Fitted(model, tuple(loop.history), result, ending, seconds)
+
+def _validated(model: TrainedModel, validation: PixelStore, world: World) -> tuple[float, float]:
+    """Return loss and accuracy over the whole split; each process predicts a part of it."""
+    store = validation
+    if world.size > 1:
+        store = validation.select(world.part(np.arange(len(validation))))
+    probabilities = predict_store(model, store)
+    right = probabilities.argmax(axis=1) == store.labels
+    if world.size == 1:
+        return negative_log_likelihood(store.labels, probabilities), float(right.mean())
+    loss = negative_log_likelihood(store.labels, probabilities) * len(store) if len(store) else 0.0
+    total, hits, count = world.sums([loss, float(right.sum()), len(store)])
+    return total / count, hits / count
+
+
+def _run(loop: TrainingLoop) -> Ending:
+    """Run the loop; where it runs away, go back and try with half the learning rate, if asked."""
+    while True:
+        try:
+            return loop.run()
+        except DivergedError as error:
+            setbacks = loop.state.setbacks
+            if loop.keeper.saving.on_nan == "stop" or len(setbacks) == MOST_SETBACKS:
+                raise
+            loop.go_back(error.reason)
 
 
 def training_batches(
-    train: PixelStore, image_format: ImageFormat, recipe: Recipe, seed: int
+    train: PixelStore, image_format: ImageFormat, recipe: Recipe, seed: int, world: World = ALONE
 ) -> Batches:
     """Return the batches that a recipe trains on, made in the quickest way there is here."""
     placed: Placed | None = None
@@ -163,51 +229,8 @@ def training_batches(
         recipe.augmentation,
         recipe.mixing,
         placed,
+        part=world.part,
     )
-
-
-def _race(
-    model: TrainedModel,
-    store: PixelStore,
-    batch_size: int,
-    precision: PrecisionChoice,
-    watcher: Watcher,
-    *,
-    fuse: bool,
-) -> tuple[Race, tuple[Heat, ...]]:
-    """Choose the precision and the kernels, and let the network use these."""
-    chosen = np.linspace(0, len(store) - 1, min(batch_size, len(store))).astype(np.int64)
-    images = to_input(store.take(chosen), model.image_format)
-    labels = torch.from_numpy(store.labels[chosen])
-    network = model.network
-    fused = LayerRace(network, images) if fuse and kernels.available() else None
-    tune: Tune = (lambda network, number: None) if fused is None else fused.run
-    if precision == "auto":
-        watcher.message("racing fp32 against bf16, and kernels against torch, on the real network")
-    layers = () if precision == "fp32" else race_layers(network, images)
-    use_layers(layers, network)
-    if precision == "auto":
-        name = f"{network.plan.network.to_text()} {network.plan.classes} {fuse}"
-        result = race_once(name, network, images, labels, tune, layers)
-    else:
-        result = time_trial(network, images, labels, precision, tune, layers)
-    if fused is None:
-        return result, ()
-    fused.apply(network)
-    return result, tuple(fused.heats)
-
-
-def _resolved(recipe: Recipe, images: int, result: Race) -> Recipe:
-    """Return the recipe with the number of epochs, and what depends on it, chosen."""
-    epochs = recipe.epochs_for(images)
-    expected = float(epochs or 0)
-    if recipe.time_limit and result.speed:
-        by_clock = recipe.time_limit * result.speed / images
-        expected = min(expected or by_clock, by_clock)
-    chosen = {"epochs": epochs, "shift": recipe.shift_for(expected)}
-    if recipe.mixing:
-        chosen["prune_easy"] = 0
-    return recipe.model_copy(update=chosen)
 
 
 def _expected_validation_seconds(result: Race, images: int) -> float:

@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import torch
 from torch import Tensor, nn
 
 from convwise.model.modules import Convolution, Weighted
 from convwise.model.outcomes import Outcomes, outcomes_file
+from convwise.model.race import numbers
 from convwise.training.computing import (
     PROBE_IMAGES,
     TOO_SLOW,
@@ -69,6 +69,16 @@ class LayerHeat:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return dataclasses.asdict(self) | {"layers": list(self.layers), "shape": list(self.shape)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> LayerHeat:
+        """Return what :meth:`to_dict` made.
+
+        Raises:
+            KeyError, TypeError: a value is missing or left over.
+        """
+        lists = {"layers": tuple(values["layers"]), "shape": tuple(values["shape"])}
+        return cls(**values | lists)
 
 
 def race_layers(
@@ -154,7 +164,7 @@ def _slowness() -> float:
     """
     layer = Convolution((16, 16, 3, 3), pad=(1, 1, 1, 1))
     nn.init.constant_(layer.kernel, 0.1)
-    x = _numbers((PROBE_IMAGES, 16, 14, 14), seed=0).bfloat16()
+    x = numbers((PROBE_IMAGES, 16, 14, 14), seed=0).bfloat16()
     fp32, bf16 = _milliseconds(layer, x, x)
     return bf16 / fp32 if fp32 else 1.0
 
@@ -163,11 +173,11 @@ def _outcome(module: Weighted, kind: _Kind, slowness: float) -> _Outcome:
     """Return milliseconds in fp32 and in bf16, bf16's error, what is chosen, and why."""
     if slowness > TOO_SLOW:
         return 0.0, 0.0, None, "fp32", f"bf16 is {slowness:.0f} times slower here"
-    x = _numbers(kind.shape, seed=0)
+    x = numbers(kind.shape, seed=0)
     x = x if kind.first else x.bfloat16().requires_grad_()
     try:
         with computing_in("bf16"):
-            slope = _numbers(module.summed(x).shape, seed=1).bfloat16()
+            slope = numbers(module.summed(x).shape, seed=1).bfloat16()
         few = (x.detach()[:PROBE_IMAGES].requires_grad_(x.requires_grad), slope[:PROBE_IMAGES])
         fp32, bf16 = _milliseconds(module, *few)
         if bf16 > TOO_SLOW * fp32:
@@ -182,17 +192,6 @@ def _outcome(module: Weighted, kind: _Kind, slowness: float) -> _Outcome:
     if bf16 < fp32:
         return fp32, bf16, error, "bf16", f"{fp32 / bf16:.1f} times as fast"
     return fp32, bf16, error, "fp32", "bf16 is no faster"
-
-
-def _numbers(shape: tuple[int, ...], *, seed: int) -> Tensor:
-    numbers = torch.Generator().manual_seed(seed)
-    if len(shape) != 4:
-        return torch.randn(shape, generator=numbers)
-    batch, channels, height, width = shape
-    # Laid out like pictures. Of one channel, torch would take any layout for channels_last, and
-    # then choose the other one for what a convolution leaves.
-    drawn = torch.randn(batch, height, width, channels, generator=numbers)
-    return drawn.permute(0, 3, 1, 2)
 
 
 def _error(module: Weighted, x: Tensor, slope: Tensor) -> float:

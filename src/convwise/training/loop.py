@@ -15,128 +15,184 @@ from typing import Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
-from torch.optim import Optimizer
+from numpy.typing import NDArray
 
 from convwise.data.batches import Batch, Batches
-from convwise.data.draws import draws
-from convwise.errors import TrainingError
-from convwise.model.modules import BatchNorm, Dropout
+from convwise.errors import DivergedError
+from convwise.training.before_step import set_dropout_keys, warm_up_statistics
+from convwise.training.checkpoint import Checkpoint
+from convwise.training.interrupt import Overdue
+from convwise.training.keeper import Keeper
 from convwise.training.optimizer import set_learning_rate
 from convwise.training.precision import Precision, computing_in
 from convwise.training.progress import EpochRecord, Watcher
-from convwise.training.pruning import Pruning
 from convwise.training.recipe import Recipe
-from convwise.training.schedule import Progress, one_cycle
+from convwise.training.schedule import one_cycle
+from convwise.training.state import EpochSoFar, Setback, TrainingState
+from convwise.training.world import ALONE, World
 
 Ending = Literal["finished", "time limit", "interrupted"]
 
 
 @dataclass
 class TrainingLoop:
-    """One training: its parts, and after :meth:`run` its history.
+    """Takes a training from the state in which it is to its end.
 
     Args:
-        network: trained in place.
-        optimizer: of the network's weights.
+        state: changed by each step; what it holds decides, with the rest, every later bit.
         batches: the training images.
-        pruning: which of them an epoch leaves out.
         recipe: learning rate, smoothing and the rest.
         precision: what the forward and backward passes compute in.
-        progress: counts steps and seconds.
+        forward: the network, or what averages its gradients over processes.
         validate: returns loss and accuracy on the validation split.
-        on_epoch_end: called after each epoch with the loop and the record, to save a checkpoint
-            for example.
+        keeper: is given the state at each epoch's end, when it is due, and before a stop.
         stop_requested: asked after each step.
         watcher: told about each step and epoch.
+        world: the processes that train together.
+
+    Attributes:
+        stopping: whether all processes have agreed to stop.
     """
 
-    network: nn.Module
-    optimizer: Optimizer
+    state: TrainingState
     batches: Batches
-    pruning: Pruning
     recipe: Recipe
     precision: Precision
-    progress: Progress
     validate: Callable[[], tuple[float, float]]
-    on_epoch_end: Callable[[TrainingLoop, EpochRecord], None]
+    keeper: Keeper
     stop_requested: Callable[[], bool]
     watcher: Watcher
-    history: list[EpochRecord] = field(default_factory=list)
+    forward: Callable[[torch.Tensor], torch.Tensor] | None = None
+    world: World = ALONE
+    stopping: bool = field(default=False, init=False)
+
+    def begin(self, checkpoint: Checkpoint | None = None) -> None:
+        """Keep the first state, or go on from one that was kept.
+
+        Raises:
+            CheckpointError: the checkpoint is of another training.
+            StorageError: the state could not be kept.
+        """
+        if checkpoint is None:
+            self.keeper.save(self.state)
+        else:
+            self.state.restore(checkpoint)
+            self.keeper.replace_history(self.state.history)
+        progress = self.state.progress
+        self.watcher.started(progress.epochs, len(self.batches), progress.time_limit)
+
+    def go_back(self, reason: str) -> None:
+        """Return to what was kept last, with half the learning rate.
+
+        Args:
+            reason: why, for people.
+        """
+        factor, setbacks = self.state.learning_rate_factor / 2, self.state.setbacks[:]
+        spent = self.state.progress.seconds
+        self.state.restore(self.keeper.last())
+        # A time limit goes on meanwhile.
+        self.state.progress.restore(self.state.progress.to_dict() | {"seconds": spent})
+        self.state.learning_rate_factor = factor
+        self.state.setbacks[:] = [*setbacks, Setback(reason, self.state.place, factor)]
+        self.keeper.replace_history(self.state.history)
+        self.keeper.save(self.state)
+        self.watcher.message(f"{reason}: back to {self.state.place}, at half the learning rate")
 
     def run(self) -> Ending:
         """Train until the epochs, the time or the user's patience are over.
 
         Raises:
-            TrainingError: the loss is no finite number.
+            DivergedError: the loss or a weight is no finite number; nothing of it was kept.
+            StorageError: a checkpoint could not be written.
         """
-        self.network.train()
-        epoch = 0
-        # At least one step, so that a run always has a history and a checkpoint.
-        while not epoch or (self.progress.share < 1.0 and not self.stop_requested()):
-            epoch += 1
-            self._epoch(epoch)
-        if self.stop_requested():
+        self.state.network.train()
+        progress = self.state.progress
+        # At least one step, so that a run always has a history; and no epoch is left half done.
+        while (
+            not progress.step
+            or self.state.epoch.steps
+            or (progress.share < 1.0 and not self.stopping)
+        ):
+            self._epoch()
+            self._agree()
+        if progress.share < 1.0 and self.stopping:
             return "interrupted"
-        epochs = self.progress.epochs
-        return "finished" if epochs and self.progress.epochs_done >= epochs else "time limit"
+        epochs = progress.epochs
+        return "finished" if epochs and progress.epochs_done >= epochs else "time limit"
 
-    def _epoch(self, epoch: int) -> None:
-        weights = self.pruning.weights(epoch, self.progress.share)
-        steps = self.batches.steps(int(np.count_nonzero(weights)))
-        sums, images, rate = _Sums(), 0, 0.0
-        start = time.perf_counter()
-        for number, batch in enumerate(self.batches.epoch(epoch, weights > 0), start=1):
-            share = self.progress.share
-            rate = self.recipe.peak_learning_rate * one_cycle(share, self.recipe.warmup)
-            set_learning_rate(self.optimizer, rate)
-            self._warm_up_statistics()
-            weight = torch.from_numpy(weights[batch.positions])
-            self._set_dropout_keys(batch, epoch)
-            sums.add(*self._step(batch, weight, where=f"epoch {epoch}, step {number}"))
-            images += len(batch.labels)
-            self.progress.step += 1
-            self.progress.epochs_done = epoch - 1 + number / steps
-            speed = images / (time.perf_counter() - start)
-            self.watcher.step(epoch, number, self.progress.share, sums.mean_loss, speed)
-            if self.progress.share >= 1.0 or self.stop_requested():
-                break
-        self._finish_epoch(epoch, sums.mean_loss, sums.accuracy, rate, speed)
-
-    def _warm_up_statistics(self) -> None:
-        """Let the moving statistics of normalisation follow fast at first.
-
-        With Keras's momentum of 0.99 they would need some 300 steps to forget that they started
-        from 0 and 1, and a short training would end with a network that errs only in prediction.
-        """
-        step = self.progress.step
-        for module in self.network.modules():
-            if isinstance(module, BatchNorm):
-                module.momentum_limit = (1 + step) / (10 + step)
-
-    def _set_dropout_keys(self, batch: Batch, epoch: int) -> None:
-        """Let each image's masks depend on (seed, epoch, image) and the layer alone."""
-        dropouts = (module for module in self.network.modules() if isinstance(module, Dropout))
-        for number, module in enumerate(dropouts):
-            module.keys = draws(
-                "dropout", self.batches.seed, epoch, number, counters=batch.positions
+    def _epoch(self) -> None:
+        """Take the steps that the epoch still has, and end it."""
+        epoch, progress = self.state.epoch, self.state.progress
+        if epoch.image_weights is None:
+            epoch.image_weights = self.state.pruning.weights(epoch.number, progress.share)
+        kept = epoch.image_weights > 0
+        steps = self.batches.steps(int(np.count_nonzero(kept)))
+        begun = time.perf_counter()
+        for batch in self.batches.epoch(epoch.number, kept, done=epoch.steps):
+            self._step(batch, epoch.image_weights[batch.positions])
+            progress.epochs_done = epoch.number - 1 + epoch.steps / steps
+            epoch.seconds += time.perf_counter() - begun
+            self.watcher.step(
+                epoch.number,
+                epoch.steps,
+                progress.share,
+                epoch.mean_loss,
+                epoch.images_per_second,
             )
+            due = self._agree()
+            if progress.share >= 1.0 or self.stopping:
+                break
+            if due:
+                self._save()
+            begun = time.perf_counter()
+        stopped = self.stopping
+        if stopped:
+            # First of all: whoever asked to stop may not wait for the validation.
+            self._save()
+        self._finish_epoch()
+        if not stopped or progress.share >= 1.0 or epoch.steps == steps:
+            self._save()
 
-    def _step(self, batch: Batch, weight: torch.Tensor, where: str) -> tuple[float, float, float]:
-        """Update the weights; return the sums of losses, of right answers and of weights."""
-        self.optimizer.zero_grad(set_to_none=True)
+    def _agree(self) -> bool:
+        """Stop where one process is asked to; return whether process 0 finds a checkpoint due."""
+        due = self.world.leads and self.keeper.is_due()
+        stops, dues = self.world.sums([self.stop_requested(), due])
+        self.stopping = self.stopping or stops > 0
+        return dues > 0
+
+    def _step(self, batch: Batch, weights: NDArray[np.float32]) -> None:
+        epoch, progress = self.state.epoch, self.state.progress
+        rate = self.recipe.peak_learning_rate * self.state.learning_rate_factor
+        epoch.learning_rate = rate * one_cycle(progress.share, self.recipe.warmup)
+        set_learning_rate(self.state.optimizer, epoch.learning_rate)
+        warm_up_statistics(self.state.network, progress.step)
+        set_dropout_keys(self.state.network, self.batches.seed, epoch.number, batch.positions)
+        epoch.add(*self._update(batch, torch.from_numpy(weights)))
+        progress.step += 1
+
+    def _update(self, batch: Batch, weight: torch.Tensor) -> tuple[int, float, float, float]:
+        """Update the weights.
+
+        Returns:
+            The number of images, and the sums of losses, of right answers and of weights; of all
+            processes.
+        """
+        self.state.optimizer.zero_grad(set_to_none=True)
         with computing_in(self.precision):
-            logits = self.network(batch.inputs)
+            logits = (self.forward or self.state.network)(batch.inputs)
         losses = self._losses(logits.float(), batch)
+        loss = (losses * weight).sum()
+        right = weight[logits.detach().argmax(dim=1) == batch.labels].sum()
+        count, *sums = self.world.sums(
+            [len(batch.labels), loss.item(), right.item(), weight.sum().item()]
+        )
+        self._require_finite(sums[0], f"step {self.state.epoch.steps + 1}")
         # Divided by the number of images, not by their weights: so the step stays unbiased.
-        loss = (losses * weight).mean()
-        value = loss.item()
-        _require_finite(value, where, self.recipe)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self.pruning.learn(batch.positions, losses.detach().double().numpy())
-        right = weight[logits.detach().argmax(dim=1) == batch.labels].sum().item()
-        return value * len(batch.labels), right, weight.sum().item()
+        # Several processes' gradients are averaged, so each one's must be so many times as large.
+        (loss * (self.world.size / count)).backward()  # type: ignore[no-untyped-call]
+        self.state.optimizer.step()
+        self.state.pruning.learn(batch.positions, losses.detach().double().numpy())
+        return int(count), sums[0], sums[1], sums[2]
 
     def _losses(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Return the cross-entropy of each image, (batch,); a mixed one has a share of two."""
@@ -149,56 +205,51 @@ class TrainingLoop:
         )
         return batch.shares * losses + (1.0 - batch.shares) * others
 
-    def _finish_epoch(
-        self, epoch: int, loss: float, accuracy: float, rate: float, speed: float
-    ) -> None:
+    def _finish_epoch(self) -> None:
+        """Validate, record the epoch, and turn to the next one."""
+        epoch, progress = self.state.epoch, self.state.progress
         start = time.perf_counter()
-        validation_loss, validation_accuracy = self.validate()
-        _require_finite(validation_loss, f"epoch {epoch}, validation", self.recipe)
-        self.network.train()
-        self.progress.reserve(time.perf_counter() - start)
+        try:
+            validation_loss, validation_accuracy = self.validate()
+        except Overdue:
+            self._save()
+            raise
+        self._require_finite(validation_loss, "validation")
+        self.state.network.train()
+        progress.reserve(time.perf_counter() - start)
         record = EpochRecord(
-            epoch=epoch,
-            train_loss=loss,
-            train_accuracy=accuracy,
+            epoch=epoch.number,
+            train_loss=epoch.mean_loss,
+            train_accuracy=epoch.accuracy,
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
-            learning_rate=rate,
-            seconds=self.progress.seconds,
-            images_per_second=speed,
+            learning_rate=epoch.learning_rate,
+            seconds=progress.seconds,
+            images_per_second=epoch.images_per_second,
         )
-        self.history.append(record)
-        self.on_epoch_end(self, record)
+        self.state.history.append(record)
+        self.state.pruning.share_with(self.world)
+        self.state.epoch = EpochSoFar(epoch.number + 1)
+        self.keeper.add_epoch(record)
         self.watcher.epoch(record)
 
+    def _save(self) -> None:
+        """Give the state to the keeper, unless it is no longer worth keeping."""
+        self.state.pruning.share_with(self.world)
+        for name, value in self.state.network.state_dict().items():
+            if not torch.isfinite(value).all():
+                raise self._diverged(f"{self.state.place}: {name} holds values that are no numbers")
+        self.keeper.save(self.state)
 
-@dataclass
-class _Sums:
-    """Weighted sums over an epoch, so that images left out are stood for by others."""
+    def _require_finite(self, loss: float, where: str) -> None:
+        if not math.isfinite(loss):
+            epoch = self.state.epoch.number
+            raise self._diverged(f"epoch {epoch}, {where}: the loss is {loss}")
 
-    loss: float = 0.0
-    right: float = 0.0
-    weight: float = 0.0
-
-    def add(self, loss: float, right: float, weight: float) -> None:
-        self.loss, self.right, self.weight = (
-            self.loss + loss,
-            self.right + right,
-            self.weight + weight,
-        )
-
-    @property
-    def mean_loss(self) -> float:
-        return self.loss / self.weight
-
-    @property
-    def accuracy(self) -> float:
-        return self.right / self.weight
-
-
-def _require_finite(loss: float, where: str, recipe: Recipe) -> None:
-    if not math.isfinite(loss):
-        raise TrainingError(
-            f"{where}: the loss is {loss}, so the weights have run away;"
-            f" train again with a lower --lr than {recipe.peak_learning_rate:g}"
-        )
+    def _diverged(self, reason: str) -> DivergedError:
+        rate = self.recipe.peak_learning_rate * self.state.learning_rate_factor
+        advice = f"train again with a lower --lr than {rate:g}"
+        if self.keeper.command:
+            advice += f", or halve it from the last checkpoint on: {self.keeper.command}"
+            advice += " --on-nan retry"
+        return DivergedError(reason, advice)

@@ -7,6 +7,9 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import torch
+
+from convwise import kernels
 from convwise.data.cores import processor, usable_cores
 
 PACKAGES = ("torch", "numpy", "numba", "pillow", "safetensors", "scikit-learn")
@@ -31,6 +34,26 @@ def package_versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def deciding_facts(*, fuse: bool, ranks: int = 1) -> dict[str, Any]:
+    """Return what a run's bits depend on besides its request: build, processor, threads, ranks."""
+    versions = package_versions()
+    return {
+        "cpu": processor(),
+        "threads": torch.get_num_threads(),
+        "ranks": ranks,
+        "convwise": versions["convwise"],
+        "torch": versions["torch"],
+        "numpy": versions["numpy"],
+        "kernels": _kernels() if fuse and kernels.available() else None,
+    }
+
+
+def _kernels() -> str:
+    from convwise.kernels.parallel import version_of_kernels
+
+    return f"{version_of_kernels()} on numba {version('numba')}"
 
 
 def _memory_gb() -> float | None:

@@ -23,21 +23,32 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 STEPS = 3
 
 
-def orthogonalise(matrix: Tensor, steps: int = STEPS) -> Tensor:
-    """Return about the nearest matrix with singular values 1; at least (rows, columns) = 2-D.
+def orthogonalise(matrices: Tensor, steps: int = STEPS) -> Tensor:
+    """Return about the nearest matrices with singular values 1: (…, rows, columns), as they came.
+
+    Each step multiplies x from the left by a polynomial of x xᵀ. These polynomials commute, so the
+    steps are taken with the small x xᵀ alone, and only their product meets the wide x: half of the
+    work for a 3×3 kernel, whose x is nine times as wide as high.
 
     Example:
         >>> orthogonalise(torch.diag(torch.tensor([3.0, 1.0])), steps=8).diag().round().tolist()
         [1.0, 1.0]
     """
     a, b, c = NEWTON_SCHULZ
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = x / (x.norm() + 1e-7)
-    for _ in range(steps):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.T if tall else x
+    x = matrices.reshape(-1, *matrices.shape[-2:])
+    tall = x.shape[1] > x.shape[2]
+    x = x.mT if tall else x
+    x = x / (torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True) + 1e-7)
+    gram = x @ x.mT
+    change = identity = torch.eye(x.shape[1], dtype=x.dtype).expand_as(gram)
+    for step in range(steps):
+        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c).add_(identity, alpha=a)
+        change = factor @ change if step else factor
+        if step < steps - 1:
+            gram = factor @ gram @ factor
+    x = change @ x
+    nearest: Tensor = (x.mT if tall else x).reshape(matrices.shape)
+    return nearest
 
 
 class Muon(Optimizer):
@@ -60,25 +71,44 @@ class Muon(Optimizer):
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
         """Change every weight that has a gradient."""
         for group in self.param_groups:
-            change = self._orthogonal if group["orthogonal"] else self._plain
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    change(weight, group)
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if not group["orthogonal"]:
+                self._plain(weights, group)
+                continue
+            alike: dict[torch.Size, list[Tensor]] = {}
+            for weight in weights:
+                alike.setdefault(weight.shape, []).append(weight)
+            for kernels in alike.values():
+                self._orthogonal(kernels, group)
 
-    def _orthogonal(self, kernel: Tensor, group: dict[str, Any]) -> None:
-        ahead = self._nesterov(kernel, cast(Tensor, kernel.grad), group["momentum"])
-        direction = orthogonalise(ahead.flatten(1)).view_as(kernel)
-        kernel.mul_(math.sqrt(kernel.shape[0]) / (kernel.norm() + 1e-7))
-        kernel.add_(direction, alpha=-group["lr"])
+    def _orthogonal(self, kernels: list[Tensor], group: dict[str, Any]) -> None:
+        """Change kernels of one shape, all in the same products of matrices."""
+        gradients = [cast(Tensor, kernel.grad) for kernel in kernels]
+        ahead = torch.stack(self._nesterov(kernels, gradients, group["momentum"]))
+        directions = orthogonalise(ahead.flatten(2)).view_as(ahead)
+        length = math.sqrt(kernels[0].shape[0])
+        scales = [length / (norm + 1e-7) for norm in torch._foreach_norm(kernels)]
+        torch._foreach_mul_(kernels, scales)
+        torch._foreach_add_(kernels, list(directions.unbind()), alpha=-group["lr"])
 
-    def _plain(self, weight: Tensor, group: dict[str, Any]) -> None:
-        gradient = torch.add(cast(Tensor, weight.grad), weight, alpha=group["weight_decay"])
-        weight.add_(self._nesterov(weight, gradient, group["momentum"]), alpha=-group["lr"])
+    def _plain(self, weights: list[Tensor], group: dict[str, Any]) -> None:
+        if not weights:
+            return
+        gradients = [cast(Tensor, weight.grad) for weight in weights]
+        if group["weight_decay"]:
+            decay = group["weight_decay"]
+            gradients = list(torch._foreach_add(gradients, weights, alpha=decay))
+        steps = self._nesterov(weights, gradients, group["momentum"])
+        torch._foreach_add_(weights, steps, alpha=-group["lr"])
 
-    def _nesterov(self, weight: Tensor, gradient: Tensor, momentum: float) -> Tensor:
-        """Update the average of the gradients and return it as it will be one step ahead."""
-        state = self.state[weight]
-        if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(weight)
-        average = state["momentum_buffer"].mul_(momentum).add_(gradient)
-        return torch.add(gradient, average, alpha=momentum)
+    def _nesterov(
+        self, weights: list[Tensor], gradients: list[Tensor], momentum: float
+    ) -> list[Tensor]:
+        """Update the averages of the gradients and return them as they will be one step ahead."""
+        for weight in weights:
+            if "momentum_buffer" not in self.state[weight]:
+                self.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+        averages = [self.state[weight]["momentum_buffer"] for weight in weights]
+        torch._foreach_mul_(averages, momentum)
+        torch._foreach_add_(averages, gradients)
+        return list(torch._foreach_add(gradients, averages, alpha=momentum))

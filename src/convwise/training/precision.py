@@ -84,6 +84,15 @@ class Race:
         """Return plain JSON values."""
         return {"chosen": self.chosen, "race": [each.to_dict() for each in self.contenders]}
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Race:
+        """Return what :meth:`to_dict` made.
+
+        Raises:
+            KeyError, TypeError: a value is missing or left over.
+        """
+        return cls(values["chosen"], tuple(Contender(**each) for each in values["race"]))
+
 
 def race(
     network: nn.Module,

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convwise.data.draws import draws
+from convwise.training.world import World
 
 # From here on every image takes part, so that the last weights follow the true mixture.
 ALL_IMAGES_FROM = 0.85
@@ -27,6 +28,10 @@ class Pruning:
         share: of the easy images that an epoch leaves out, 0…1 (1 excluded); 0 keeps all.
         seed: decides, with the epoch, which ones.
 
+    Attributes:
+        last_losses: of each image, (images,); infinite where it had none yet.
+        fresh: which of them were learnt in this process since :meth:`share_with`, (images,).
+
     Example:
         >>> pruning = Pruning(4, share=0.5, seed=0)
         >>> pruning.learn(np.arange(4), np.array([0.1, 0.1, 0.1, 3.0]))
@@ -36,11 +41,18 @@ class Pruning:
 
     def __init__(self, images: int, share: float, seed: int) -> None:
         self.share, self.seed = share, seed
-        self._losses = np.full(images, np.inf)
+        self.last_losses = np.full(images, np.inf)
+        self.fresh = np.zeros(images, np.bool_)
 
     def learn(self, positions: NDArray[np.int64], losses: NDArray[np.float64]) -> None:
         """Take in the losses that images have just had."""
-        self._losses[positions] = losses
+        self.last_losses[positions] = losses
+        self.fresh[positions] = True
+
+    def share_with(self, world: World) -> None:
+        """Take in what other processes have learnt since the last time, and let them too."""
+        self.last_losses[:] = world.merged(self.last_losses, self.fresh)
+        self.fresh[:] = False
 
     def weights(self, epoch: int, progress: float) -> NDArray[np.float32]:
         """Return how much each image counts in this epoch, (images,); 0 leaves it out.
@@ -49,11 +61,11 @@ class Pruning:
             epoch: number of the epoch.
             progress: share of the training that is done, 0…1.
         """
-        weights = np.ones(len(self._losses), np.float32)
-        seen = np.isfinite(self._losses)
+        weights = np.ones(len(self.last_losses), np.float32)
+        seen = np.isfinite(self.last_losses)
         if not self.share or progress >= ALL_IMAGES_FROM or not seen.any():
             return weights
-        easy = self._losses < self._losses[seen].mean()
+        easy = self.last_losses < self.last_losses[seen].mean()
         positions = np.arange(len(weights), dtype=np.int64)
         drawn = draws("prune", self.seed, epoch, counters=positions)
         out = easy & (_as_share(drawn) < self.share)

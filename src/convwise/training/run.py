@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,21 @@ from convwise.errors import OptionError, StorageError
 from convwise.evaluation.split import Evaluation
 from convwise.model.modelfile import FILE_NAME, model_bytes
 from convwise.model.trained import TrainedModel
+from convwise.training.lock import RunLock
 from convwise.training.progress import EpochRecord
 from convwise.training.storage import (
     append_line,
     json_bytes,
+    remove_leftovers,
     storage_error,
     write_atomically,
     write_checksums,
 )
 
 RUNS = Path("runs")
+HISTORY = "history.jsonl"
+CHECKSUMS = "SHA256SUMS"
+REPORT = "report.html"
 
 
 def require_free(out: Path) -> None:
@@ -45,15 +49,18 @@ def choose_folder(out: Path | None, stem: str) -> Path:
     return next(path for n in numbers if not (path := RUNS / f"{stem}-{n}").exists())
 
 
-@dataclass(frozen=True)
 class RunFolder:
     """Writes the files of a run; each is complete or not there.
 
+    As a context manager, it holds the folder's lock until its end.
+
     Args:
-        path: the folder.
+        path: the folder; it exists.
     """
 
-    path: Path
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: RunLock | None = None
 
     @classmethod
     def create(cls, path: Path) -> RunFolder:
@@ -76,6 +83,19 @@ class RunFolder:
             raise storage_error(path, error, 0) from None
         return cls(path)
 
+    def __enter__(self) -> RunFolder:
+        self._lock = RunLock(self.path)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+    def remove_leftovers(self) -> None:
+        """Remove what a process that was killed has left half written; hold the lock."""
+        remove_leftovers(self.path)
+        remove_leftovers(self.checkpoint)
+
     @property
     def checkpoint(self) -> Path:
         """The folder of the last complete checkpoint."""
@@ -85,9 +105,14 @@ class RunFolder:
         """Write or replace a JSON file."""
         write_atomically(self.path / name, json_bytes(values))
 
-    def add_epoch(self, record: EpochRecord) -> None:
+    def add_line(self, line: str) -> None:
         """Add a line to ``history.jsonl``."""
-        append_line(self.path / "history.jsonl", json.dumps(record.to_dict()))
+        append_line(self.path / HISTORY, line)
+
+    def write_lines(self, lines: list[str]) -> None:
+        """Write or replace ``history.jsonl``."""
+        text = "".join(f"{line}\n" for line in lines)
+        write_atomically(self.path / HISTORY, text.encode())
 
     def write_model(self, model: TrainedModel) -> None:
         """Write ``model.safetensors``."""
@@ -101,14 +126,22 @@ class RunFolder:
         table = _predictions(test, classes).encode("utf-8", "backslashreplace")
         write_atomically(self.path / "predictions.csv", table)
 
+    def unseal(self) -> None:
+        """Remove what only a run that has ended has: its report and ``SHA256SUMS``."""
+        for name in (CHECKSUMS, REPORT):
+            try:
+                (self.path / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise storage_error(self.path / name, error, 0) from None
+
     def seal(self) -> None:
         """Write ``SHA256SUMS`` over all that lies in the folder."""
         try:
-            write_checksums(self.path)
+            write_checksums(self.path, CHECKSUMS)
         except OSError as error:
             if isinstance(error, StorageError):
                 raise
-            raise storage_error(self.path / "SHA256SUMS", error, 0) from None
+            raise storage_error(self.path / CHECKSUMS, error, 0) from None
 
 
 def _predictions(evaluation: Evaluation, classes: tuple[str, ...]) -> str:
@@ -135,6 +168,7 @@ class Run:
         history: a record for each epoch.
         facts: the content of ``run.json``.
         test_store: the test images, for pictures in a report.
+        stopped_by: number of the signal that ended it early, or None.
     """
 
     folder: Path
@@ -144,6 +178,7 @@ class Run:
     history: tuple[EpochRecord, ...]
     facts: dict[str, Any]
     test_store: PixelStore
+    stopped_by: int | None = None
 
     @property
     def status(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 def one_cycle(progress: float, warmup: float) -> float:
@@ -37,7 +38,6 @@ class Progress:
         clock: gives seconds; replaced in tests.
         step: steps taken.
         epochs_done: with the share of the present one.
-        seconds_before: spent before this process took over.
     """
 
     epochs: int | None
@@ -45,16 +45,35 @@ class Progress:
     clock: Callable[[], float] = time.perf_counter
     step: int = 0
     epochs_done: float = 0.0
-    seconds_before: float = 0.0
 
     def __post_init__(self) -> None:
         self._start = self.clock()
+        self._before = 0.0
         self._reserve = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps, as plain JSON values."""
+        return {
+            "step": self.step,
+            "epochs_done": self.epochs_done,
+            "seconds": self.seconds,
+            "reserve": self._reserve,
+        }
+
+    def restore(self, values: dict[str, Any]) -> None:
+        """Go on from a checkpoint; what was spent until then counts, what was lost since does not.
+
+        Raises:
+            KeyError: a value is missing.
+        """
+        self.step, self.epochs_done = values["step"], values["epochs_done"]
+        self._before, self._reserve = values["seconds"], values["reserve"]
+        self._start = self.clock()
 
     @property
     def seconds(self) -> float:
         """Seconds since training started."""
-        return self.seconds_before + self.clock() - self._start
+        return self._before + self.clock() - self._start
 
     def reserve(self, seconds: float) -> None:
         """Keep so many seconds of the limit free for what follows the last step."""

@@ -12,6 +12,7 @@ from convwise.kernels import available
 if not available():
     pytest.skip("kernels need Numba and torch's OpenMP threads", allow_module_level=True)
 
+SHAPE = (4, 6, 8, 8)
 FOLDER = Path(__file__).parents[3] / "benchmarks"
 
 
@@ -19,7 +20,6 @@ FOLDER = Path(__file__).parents[3] / "benchmarks"
 def benchmark(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     module = importlib.import_module("kernels")
-    monkeypatch.setattr(module, "SHAPE", (4, 6, 8, 8))
     monkeypatch.setattr(module, "ROUNDS", 2)
     yield module
     for name in ("measuring", "kernels"):
@@ -28,8 +28,8 @@ def benchmark(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("number", [torch.float32, torch.bfloat16], ids=str)
 def test_kernel_and_torch_do_the_same_work(benchmark, number: torch.dtype) -> None:
-    cases = benchmark.layer_cases(number)
-    assert len(cases) == 6
+    cases = benchmark.layer_cases(number, SHAPE)
+    assert len(cases) == 8
     for name, (ours, theirs, moved) in cases.items():
         assert moved > 0
         found, expected = (
@@ -50,11 +50,12 @@ def test_a_training_batch_is_the_same_both_ways(benchmark) -> None:
 def test_the_table_has_a_row_for_each_case_and_type(benchmark) -> None:
     results = {
         name: {
-            case: benchmark.measured(*work) for case, work in benchmark.layer_cases(kind).items()
+            case: benchmark.measured(*work)
+            for case, work in benchmark.layer_cases(kind, SHAPE).items()
         }
         for name, kind in benchmark.TYPES.items()
     }
-    assert len(benchmark.table(results).splitlines()) == 2 + 12
+    assert len(benchmark.table(results).splitlines()) == 2 + 16
     facts = results["float32"]["dropout, forward"]
     assert facts["megabytes"] == 4 * 2 * 4 * 6 * 8 * 8 / 1e6
     times = facts["milliseconds"]

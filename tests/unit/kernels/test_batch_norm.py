@@ -176,3 +176,8 @@ def test_the_gradient_is_that_of_the_function(relu: bool) -> None:
     # The numeric derivative steps by 1e-6: no value may be as near to ReLU's corner as that.
     assert batch_norm(x, gamma, beta, EPSILON)[0].abs().min() > 1e-3
     assert torch.autograd.gradcheck(lambda *of: batch_norm(*of, EPSILON, relu)[0], (x, gamma, beta))
+
+
+def test_no_values_have_no_mean() -> None:
+    with pytest.raises(ValueError, match=r"\(0, 3, 4, 4\) has no values"):
+        batch_norm(torch.empty(0, 3, 4, 4), torch.ones(3), torch.zeros(3), EPSILON)

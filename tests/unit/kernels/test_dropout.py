@@ -166,3 +166,14 @@ def test_torchs_dropout_follows_the_same_law() -> None:
     y = torch_dropout(torch.ones(64, 4096), 0.25)
     assert y.unique().tolist() == dropout(torch.ones(64, 4096), keys(64), 0.25).unique().tolist()
     assert_binomial(y == 0, 0.25)
+
+
+@pytest.mark.parametrize("count", [0, 2, 4])
+def test_fewer_or_more_keys_than_pictures_are_refused(count: int) -> None:
+    with pytest.raises(ValueError, match=f"{count} keys for 3 pictures"):
+        dropout(torch.ones(3, 5), keys(count), 0.5)
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (0, 3, 4, 4)], ids=str)
+def test_an_empty_batch_stays_empty(shape: tuple[int, ...]) -> None:
+    assert dropout(torch.ones(shape), keys(0), 0.5).shape == shape

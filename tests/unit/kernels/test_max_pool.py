@@ -151,3 +151,7 @@ def test_the_gradient_is_that_of_the_function(
     order = torch.randperm(2 * 3 * 5 * 7, generator=torch.Generator().manual_seed(0))
     x = ((order - 104.5) / 10).double().view(2, 3, 5, 7).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: max_pool(x, size, strides, relu), x)
+
+
+def test_no_pictures_give_no_maxima() -> None:
+    assert max_pool(torch.empty(0, 3, 4, 6), (2, 2), (2, 2)).shape == (0, 3, 2, 3)

@@ -270,3 +270,31 @@ def test_kernels_work_where_the_cache_cannot_be_made(tmp_path: Path) -> None:
 def test_kernels_work_where_nothing_can_be_written(tmp_path: Path) -> None:
     result = child(tmp_path, NOTHING_CAN_BE_WRITTEN + CHILD)
     assert result.stdout == CHILDS_ANSWER, result.stderr
+
+
+def test_compiling_is_counted_and_what_is_compiled_already_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @Kernel
+    def nothing(number: Any) -> Any:
+        def run(task: Any) -> None:
+            share(3)
+
+        return run
+
+    monkeypatch.setattr(parallel, "cache_folder", lambda: tmp_path)
+    before = parallel.seconds_of_compiling()
+    nothing(torch.zeros(1))
+    after = parallel.seconds_of_compiling()
+    nothing(torch.zeros(1))
+    assert before < after == parallel.seconds_of_compiling()
+
+
+@pytest.mark.usefixtures("fresh_answer")
+def test_there_are_none_where_numba_fails_to_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As with a Numba that does not know this NumPy: found, and of no use.
+    monkeypatch.delitem(sys.modules, "convwise.kernels.parallel")
+    monkeypatch.delattr(kernels, "parallel")
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    assert not kernels.available()

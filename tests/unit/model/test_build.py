@@ -12,7 +12,7 @@ from convwise.design import zoo
 from convwise.design.plan import plan
 from convwise.errors import DesignError
 from convwise.model.build import ConvNet, build
-from convwise.model.modules import Apply, Convolution, MaxPool
+from convwise.model.modules import ActivatedSum, Apply, Convolution, MaxPool
 from convwise.model.weights import declared_weights
 
 
@@ -188,3 +188,27 @@ def test_building_for_a_huge_image_takes_no_memory_for_its_maps() -> None:
         plan("avgpool 3 1 same | global_avgpool | dense classes", (16384, 16384, 1), 2)
     )
     assert sum(buffer.numel() for buffer in network.buffers()) < 100_000
+
+
+def residual_network(*, fuse: bool) -> ConvNet:
+    text = """
+conv 4 3 same
+residual
+  conv 4 3 same norm
+relu
+flatten
+dense classes
+"""
+    return build(plan(text, "8x8x1", 2), seed=1, fuse=fuse)
+
+
+def test_a_residual_sum_applies_the_relu_that_follows_and_keeps_the_names() -> None:
+    fused, plain = (residual_network(fuse=fuse) for fuse in (True, False))
+    sums = [
+        [module.activation for module in network.modules() if isinstance(module, ActivatedSum)]
+        for network in (fused, plain)
+    ]
+    assert sums == [[F.relu], [None]]
+    assert list(fused.state_dict()) == list(plain.state_dict())
+    images = torch.randn(3, 1, 8, 8)
+    assert torch.equal(fused(images), plain(images))

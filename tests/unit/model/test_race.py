@@ -3,11 +3,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from convwise.data.batches import to_input
 from convwise.design.plan import plan
+from convwise.image import ImageFormat
 from convwise.kernels import available
 from convwise.model import race as race_module
 from convwise.model.build import ConvNet, build
@@ -17,6 +20,8 @@ from convwise.model.race import LayerRace
 
 if not available():
     pytest.skip("kernels need Numba and torch's OpenMP threads", allow_module_level=True)
+
+from convwise.kernels import parallel
 
 TEXT = """
 conv 8 3 same norm relu
@@ -44,7 +49,7 @@ def let_win(monkeypatch: pytest.MonkeyPatch, winner: str) -> list[Raced]:
     """Let one way always be quicker; return the layers that were timed."""
     timed: list[Raced] = []
 
-    def milliseconds(module: Raced, x: Tensor, slope: Tensor) -> tuple[float, float]:
+    def milliseconds(module: Raced, inputs: list[Tensor], slope: Tensor) -> tuple[float, float]:
         timed.append(module)
         return (2.0, 1.0) if winner == "kernel" else (1.0, 2.0)
 
@@ -154,3 +159,24 @@ def test_dropped_values_depend_on_image_and_layer_alone(network: ConvNet, notes:
     together = dropout(x)
     dropout.keys = keys[2:4]
     assert torch.equal(dropout(x[2:4]), together[2:4])
+
+
+def test_the_seconds_of_compiling_are_told_apart(
+    network: ConvNet, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_win(monkeypatch, "kernel")
+    clock = iter([1.0, 3.5, 4.0, 4.0])
+    monkeypatch.setattr(parallel, "seconds_of_compiling", lambda: next(clock))
+    race = LayerRace(network, IMAGES, notes)
+    race.run(network, torch.float32)
+    race.run(network, torch.bfloat16)
+    assert race.seconds_of_compiling == 2.5
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_numbers_lie_in_memory_as_a_real_batch_does(channels: int) -> None:
+    pixels = np.zeros((2, 5, 7, channels), np.uint8)
+    real = to_input(pixels, ImageFormat(5, 7, channels))
+    drawn = race_module.numbers((2, channels, 5, 7), seed=0)
+    assert drawn.stride() == real.stride()
+    assert drawn.bfloat16().stride() == real.stride()

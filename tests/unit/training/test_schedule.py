@@ -83,6 +83,7 @@ def test_a_reserve_above_the_limit_ends_training_at_once() -> None:
 
 
 def test_seconds_before_an_interruption_count() -> None:
-    progress = Progress(None, 60.0, Clock(), seconds_before=30.0)
+    progress = Progress(None, 60.0, Clock())
+    progress.restore({"step": 4, "epochs_done": 0.5, "seconds": 30.0, "reserve": 0.0})
     assert progress.seconds == 30.0
     assert progress.share == 0.5

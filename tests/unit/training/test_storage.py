@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from convwise.errors import StorageError
-from convwise.training.storage import append_line, json_bytes, write_atomically, write_checksums
+from convwise.training.storage import (
+    append_line,
+    json_bytes,
+    remove_leftovers,
+    write_atomically,
+    write_checksums,
+)
 
 
 def full(*arguments: object) -> None:
@@ -92,3 +98,15 @@ def test_checksums_pass_sha256sum(tmp_path: Path) -> None:
     assert result.stdout.splitlines() == ["a.bin: OK", "empty: OK", "inside/b c.bin: OK"]
     (tmp_path / "a.bin").write_bytes(b"changed")
     assert subprocess.run(check, cwd=tmp_path, capture_output=True, check=False).returncode == 1
+
+
+def test_what_a_killed_write_left_aside_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".run.json.0123abcd", ".hidden", "run.json", ".run.json.notours"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        ".hidden",
+        "run.json",
+        ".run.json.notours",
+    }
+    remove_leftovers(tmp_path / "gone")

@@ -69,17 +69,8 @@ def test_run_json_tells_what_was_asked_and_what_came_of_it(run: Run, decoded: De
     facts = read(run, "run.json")
     assert facts.keys() == {
         *("convwise", "status", "command", "created", "asked", "recipe", "network", "image_format"),
-        *(
-            "data",
-            "seed",
-            "threads",
-            "precision",
-            "precision_by_layer",
-            "kernels",
-            "versions",
-            "machine",
-            "result",
-        ),
+        *("data", "seed", "threads", "precision", "precision_by_layer", "kernels", "versions"),
+        *("machine", "result", "fuse", "saving", "decides_bits", "setbacks"),
     }
     assert (facts["status"], facts["command"]) == ("finished", "convwise train bars/")
     assert facts["asked"] == {"epochs": 2, "batch_size": 10, "prune_easy": 0.0}
@@ -156,9 +147,10 @@ def test_the_model_file_gives_the_answers_of_the_run(run: Run, decoded: Decoded)
 
 def test_the_checkpoint_holds_the_last_weights(run: Run) -> None:
     found = load_checkpoint(run.folder / "checkpoint")
-    assert (found.facts["epoch"], found.facts["step"], found.facts["seed"]) == (2, 6, 4)
+    assert (found.facts["epoch"]["number"], found.facts["progress"]["step"]) == (3, 6)
+    weights = found.below("network.")
     for name, value in run.model.network.state_dict().items():
-        assert torch.equal(found.weights[name], value)
+        assert torch.equal(weights[name], value)
 
 
 def test_training_learns(decoded: Decoded, tmp_path: Path) -> None:
@@ -209,7 +201,7 @@ def test_an_out_that_exists_is_refused_before_any_work(
     def never(*arguments: object, **options: object) -> None:
         raise AssertionError("data was read")
 
-    monkeypatch.setattr(train_module, "load_data", never)
+    monkeypatch.setattr(train_module.DataRequest, "find", never)
     (tmp_path / "run").mkdir()
     with pytest.raises(OptionError, match="exists; runs are never overwritten"):
         train("fashion-mini", out=tmp_path / "run")
@@ -292,6 +284,8 @@ def test_weights_that_run_away_end_training_and_leave_no_model(
     with pytest.raises(TrainingError, match="epoch 1, step 1: the loss is nan"):
         trained(decoded, tmp_path / "run")
     assert not (tmp_path / "run" / "model.safetensors").exists()
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (facts["status"], facts["reason"]) == ("failed", "epoch 1, step 1: the loss is nan")
 
 
 def test_a_network_that_does_not_fit_is_refused_before_a_folder_is_made(

@@ -14,6 +14,7 @@ from convwise.model.modules.convolution import (
 )
 from convwise.model.modules.dropout import Dropout
 from convwise.model.modules.joining import (
+    ActivatedSum,
     Concatenated,
     PaddedShortcut,
     ProjectionShortcut,
@@ -28,6 +29,7 @@ from convwise.model.modules.types import Activation, Pair, Sides
 from convwise.model.modules.weighted import Weighted
 
 __all__ = [
+    "ActivatedSum",
     "Activation",
     "Apply",
     "AveragePool",

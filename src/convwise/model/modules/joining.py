@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from convwise.model.modules.convolution import subsample
 from convwise.model.modules.normalization import BatchNorm
-from convwise.model.modules.types import Pair
+from convwise.model.modules.raced import Raced
+from convwise.model.modules.types import Activation, Pair
 from convwise.model.modules.weighted import Weighted
 
 
@@ -33,8 +34,38 @@ class Concatenated(nn.Module):
         return torch.cat(branches, dim=1)
 
 
+class ActivatedSum(Raced):
+    """The sum of two tensors, then an optional activation."""
+
+    inputs = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.activation: Activation | None = None
+
+    def by_torch(self, a: Tensor, b: Tensor) -> Tensor:
+        """Add tensors of one shape."""
+        total = a + b
+        return total if self.activation is None else self.activation(total)
+
+    def by_kernel(self, a: Tensor, b: Tensor) -> Tensor:
+        """Add, and apply ReLU at once."""
+        from convwise.kernels.residual_sum import residual_sum
+
+        return residual_sum(a, b)
+
+    def kernel_fits(self, a: Tensor, b: Tensor) -> bool:
+        """Say no without ReLU, and to what is no map or of two types."""
+        alike = a.dtype == b.dtype and a.shape == b.shape
+        return self.activation is F.relu and a.ndim == 4 and alike
+
+    def race_key(self) -> str:
+        """Whether there is an activation."""
+        return f"residual_sum {self.activation is F.relu}"
+
+
 class ResidualSum(nn.Module):
-    """``branch + shortcut`` (He et al. 2015, section 3.2).
+    """``branch + shortcut`` (He et al. 2015, section 3.2), then an optional activation.
 
     Args:
         projection: makes the input as large as the branch's output: a module, or None where the
@@ -44,10 +75,12 @@ class ResidualSum(nn.Module):
     def __init__(self, projection: nn.Module | None = None) -> None:
         super().__init__()
         self.projection = projection
+        self.total = ActivatedSum()
 
     def forward(self, x: Tensor, branch: Tensor) -> Tensor:
         """Add the block's input, projected where there is a projection, to its branch."""
-        return branch + (x if self.projection is None else cast(Tensor, self.projection(x)))
+        shortcut = x if self.projection is None else self.projection(x)
+        return cast(Tensor, self.total(branch, shortcut))
 
 
 class ProjectionShortcut(Weighted, BatchNorm):
@@ -67,7 +100,7 @@ class ProjectionShortcut(Weighted, BatchNorm):
         self.kernel = nn.Parameter(torch.empty(kernel_shape))
         self.strides = strides
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *others: Tensor) -> Tensor:
         """(batch, in, height, width) → (batch, out, height', width')."""
         return BatchNorm.forward(self, self.summed(x))
 

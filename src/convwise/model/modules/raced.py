@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -11,32 +13,31 @@ class Raced(nn.Module):
 
     Attributes:
         raced: whether a race settles it; otherwise the kernel is used wherever there is one.
+        inputs: how many tensors it takes, all of one shape.
         kernel_types: types of number for which the kernel is used; see ``convwise.model.race``.
+        kernel_fits: whether there is a kernel for this layer, in its present mode, on these inputs.
+        by_torch: computes the layer by torch's operations.
+        by_kernel: computes it by the fused kernel.
     """
 
+    # As with a module's ``forward``, each layer names and counts its own inputs.
+    kernel_fits: Callable[..., bool]
+    by_torch: Callable[..., Tensor]
+    by_kernel: Callable[..., Tensor]
+
     raced = True
+    inputs = 1
 
     def __init__(self) -> None:
         super().__init__()
         self.kernel_types: frozenset[torch.dtype] = frozenset()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *others: Tensor) -> Tensor:
         """Compute the layer in the way that is quicker for this type of number."""
-        if x.dtype in self.kernel_types and x.device.type == "cpu" and self.kernel_fits(x):
-            return self.by_kernel(x)
-        return self.by_torch(x)
-
-    def kernel_fits(self, x: Tensor) -> bool:
-        """Return whether there is a kernel for this layer, in its present mode, on this input."""
-        raise NotImplementedError
-
-    def by_torch(self, x: Tensor) -> Tensor:
-        """Compute the layer by torch's operations."""
-        raise NotImplementedError
-
-    def by_kernel(self, x: Tensor) -> Tensor:
-        """Compute the layer by the fused kernel."""
-        raise NotImplementedError
+        known = x.dtype in self.kernel_types and x.device.type == "cpu"
+        if known and x.numel() and self.kernel_fits(x, *others):
+            return self.by_kernel(x, *others)
+        return self.by_torch(x, *others)
 
     def race_key(self) -> str:
         """Return what, besides the input's shape and type, the time depends on."""

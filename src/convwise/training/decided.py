@@ -1,0 +1,138 @@
+"""What is decided before the first step, and stays: recipe, precision, kernels."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from convwise import kernels
+from convwise.data.batches import to_input
+from convwise.data.store import PixelStore
+from convwise.design.plan import Plan
+from convwise.model.race import Heat, LayerRace, use_winners
+from convwise.model.trained import TrainedModel
+from convwise.training.kept_race import race_once
+from convwise.training.layer_precision import LayerHeat, race_layers, use_layers
+from convwise.training.optimizer import resolve_optimizer
+from convwise.training.precision import Race, Tune, time_trial
+from convwise.training.progress import Watcher
+from convwise.training.recipe import Recipe
+
+PrecisionChoice = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What a training computes and with what; to repeat it takes these, not another race.
+
+    Args:
+        recipe: in which every choice that was left open is made.
+        race: the precision, that of each layer, and why.
+        heats: how the layers' kernels did against torch; empty where none may be used.
+        fuse: whether neighbouring layers are computed together, and kernels used.
+    """
+
+    recipe: Recipe
+    race: Race
+    heats: tuple[Heat, ...] = ()
+    fuse: bool = True
+
+    def prepare(self, model: TrainedModel) -> None:
+        """Let a network that was built anew compute as decided."""
+        use_layers(self.race.layers, model.network)
+        if self.fuse and kernels.available():
+            use_winners(model.network, self.heats)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, as ``run.json`` holds them."""
+        return {
+            "recipe": self.recipe.model_dump()
+            | {
+                "learning_rate": self.recipe.peak_learning_rate,
+                "weight_decay": self.recipe.kernel_decay,
+            },
+            "precision": self.race.to_dict(),
+            "precision_by_layer": [heat.to_dict() for heat in self.race.layers],
+            "kernels": [heat.to_dict() for heat in self.heats],
+            "fuse": self.fuse,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Decided:
+        """Return what :meth:`to_dict` made; other keys are passed over.
+
+        Raises:
+            KeyError, TypeError, OptionError: a value is missing or of another kind.
+        """
+        layers = tuple(LayerHeat.from_dict(each) for each in values["precision_by_layer"])
+        return cls(
+            recipe=Recipe.of(values["recipe"]),
+            race=dataclasses.replace(Race.from_dict(values["precision"]), layers=layers),
+            heats=tuple(Heat.from_dict(each) for each in values["kernels"]),
+            fuse=bool(values["fuse"]),
+        )
+
+
+def decide(
+    model: TrainedModel,
+    plan: Plan,
+    store: PixelStore,
+    recipe: Recipe,
+    precision: PrecisionChoice,
+    watcher: Watcher,
+    *,
+    fuse: bool,
+) -> Decided:
+    """Choose precision and kernels by races on the real network, and what the recipe left open.
+
+    Args:
+        model: about to be trained; it is not changed: :meth:`Decided.prepare` does that.
+        plan: of the network.
+        store: the training images.
+        recipe: as asked.
+        precision: ``auto`` races fp32 against bf16; with ``bf16`` too, layers may stay in fp32.
+        watcher: told about the race.
+        fuse: whether kernels may be used; the network was built so.
+    """
+    recipe = resolve_optimizer(recipe, plan)
+    images, labels = a_batch(model, store, recipe.batch_size)
+    network = model.network
+    fused = LayerRace(network, images) if fuse and kernels.available() else None
+    tune: Tune = (lambda network, number: None) if fused is None else fused.run
+    if precision == "auto":
+        watcher.message("racing fp32 against bf16, and kernels against torch, on the real network")
+    layers = () if precision == "fp32" else race_layers(network, images)
+    if precision == "auto":
+        name = f"{plan.network.to_text()} {plan.classes} {fuse}"
+        result = race_once(name, network, images, labels, tune, layers)
+    else:
+        result = time_trial(network, images, labels, precision, tune, layers)
+    if fused is not None and fused.seconds_of_compiling:
+        seconds = fused.seconds_of_compiling
+        watcher.message(f"compiled kernels for this processor, once: {seconds:.1f} s")
+    heats = () if fused is None else tuple(fused.heats)
+    return Decided(_resolved(recipe, len(store), result), result, heats, fuse)
+
+
+def a_batch(model: TrainedModel, store: PixelStore, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return so many training images, evenly spread, and their labels."""
+    chosen = np.linspace(0, len(store) - 1, min(size, len(store))).astype(np.int64)
+    images = to_input(store.take(chosen), model.image_format)
+    return images, torch.from_numpy(store.labels[chosen])
+
+
+def _resolved(recipe: Recipe, images: int, result: Race) -> Recipe:
+    """Return the recipe with the number of epochs, and what depends on it, chosen."""
+    epochs = recipe.epochs_for(images)
+    expected = float(epochs or 0)
+    if recipe.time_limit and result.speed:
+        by_clock = recipe.time_limit * result.speed / images
+        expected = min(expected or by_clock, by_clock)
+    chosen = {"epochs": epochs, "shift": recipe.shift_for(expected)}
+    if recipe.mixing:
+        chosen["prune_easy"] = 0
+    return recipe.model_copy(update=chosen)
