@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from convwise.model.modules.raced import Raced
 from convwise.model.outcomes import Outcomes, outcomes_file
+from convwise.model.random_batch import random_batch
 
 PAIRS = 7
 SECONDS = 0.15
@@ -190,11 +191,11 @@ Outcome = tuple[float, float, Winner, str]
 
 def _outcome(module: Raced, shape: tuple[int, ...], number: torch.dtype) -> Outcome:
     """Return milliseconds by torch and by the kernel, the winner, and why it won."""
-    inputs = [numbers(shape, seed=seed).to(number) for seed in range(module.inputs)]
+    inputs = [random_batch(shape, seed=seed).to(number) for seed in range(module.inputs)]
     if not module.kernel_fits(*inputs):
         return 0.0, 0.0, "torch", "no kernel for this layer"
     try:
-        slope = numbers(module.by_kernel(*inputs).shape, seed=module.inputs).to(number)
+        slope = random_batch(module.by_kernel(*inputs).shape, seed=module.inputs).to(number)
         ours, theirs = (_values(way, inputs, slope) for way in (module.by_kernel, module.by_torch))
     except Exception as error:  # a kernel that cannot be compiled here must not end a training
         return 0.0, 0.0, "torch", f"the kernel failed ({type(error).__name__}: {error})"
@@ -205,26 +206,6 @@ def _outcome(module: Raced, shape: tuple[int, ...], number: torch.dtype) -> Outc
     if by_kernel < MARGIN * by_torch:
         return by_torch, by_kernel, "kernel", f"{by_torch / by_kernel:.1f} times as fast"
     return by_torch, by_kernel, "torch", "the kernel is no faster"
-
-
-def numbers(shape: tuple[int, ...], *, seed: int) -> Tensor:
-    """Return float32 numbers that lie in memory as a real batch does: maps pixel by pixel.
-
-    Args:
-        shape: (batch, channels, height, width), or (batch, features).
-        seed: another one for input and gradient: normalisation has no slope along its own result.
-
-    Example:
-        >>> numbers((2, 1, 5, 7), seed=0).stride()
-        (35, 1, 7, 1)
-    """
-    generator = torch.Generator().manual_seed(seed)
-    if len(shape) != 4:
-        return torch.randn(shape, generator=generator)
-    batch, channels, height, width = shape
-    # ``contiguous`` would not do: it takes any layout of one channel for channels_last, and torch
-    # would then choose the other one for what a convolution leaves.
-    return torch.randn(batch, height, width, channels, generator=generator).permute(0, 3, 1, 2)
 
 
 def _values(way: Callable[..., Tensor], inputs: list[Tensor], slope: Tensor) -> list[Tensor]:

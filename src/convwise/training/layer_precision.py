@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from convwise.model.modules import Convolution, Weighted
 from convwise.model.outcomes import Outcomes, outcomes_file
-from convwise.model.race import numbers
+from convwise.model.random_batch import random_batch
 from convwise.training.computing import (
     PROBE_IMAGES,
     TOO_SLOW,
@@ -34,6 +34,7 @@ from convwise.training.computing import (
     computing_in,
     relative_error,
 )
+from convwise.training.out_of_memory import is_out_of_memory
 
 LARGEST_BATCH = 128
 # At least so many, so that a stall of the machine decides nothing; then more, up to the limits.
@@ -92,6 +93,7 @@ def race_layers(
         notes: the file in which outcomes are kept; None for the user's cache.
 
     Example:
+        >>> import torch
         >>> from convwise.design.plan import plan
         >>> from convwise.model.build import build
         >>> network = build(plan("conv 4 3 relu | conv 4 3 | conv 4 3 | flatten | dense classes",
@@ -164,7 +166,7 @@ def _slowness() -> float:
     """
     layer = Convolution((16, 16, 3, 3), pad=(1, 1, 1, 1))
     nn.init.constant_(layer.kernel, 0.1)
-    x = numbers((PROBE_IMAGES, 16, 14, 14), seed=0).bfloat16()
+    x = random_batch((PROBE_IMAGES, 16, 14, 14), seed=0).bfloat16()
     fp32, bf16 = _milliseconds(layer, x, x)
     return bf16 / fp32 if fp32 else 1.0
 
@@ -173,11 +175,11 @@ def _outcome(module: Weighted, kind: _Kind, slowness: float) -> _Outcome:
     """Return milliseconds in fp32 and in bf16, bf16's error, what is chosen, and why."""
     if slowness > TOO_SLOW:
         return 0.0, 0.0, None, "fp32", f"bf16 is {slowness:.0f} times slower here"
-    x = numbers(kind.shape, seed=0)
+    x = random_batch(kind.shape, seed=0)
     x = x if kind.first else x.bfloat16().requires_grad_()
     try:
         with computing_in("bf16"):
-            slope = numbers(module.summed(x).shape, seed=1).bfloat16()
+            slope = random_batch(module.summed(x).shape, seed=1).bfloat16()
         few = (x.detach()[:PROBE_IMAGES].requires_grad_(x.requires_grad), slope[:PROBE_IMAGES])
         fp32, bf16 = _milliseconds(module, *few)
         if bf16 > TOO_SLOW * fp32:
@@ -188,6 +190,8 @@ def _outcome(module: Weighted, kind: _Kind, slowness: float) -> _Outcome:
             return 0.0, 0.0, error if math.isfinite(error) else None, "fp32", told
         fp32, bf16 = _milliseconds(module, x, slope)
     except RuntimeError as error:  # what cannot be computed here must not end a training
+        if is_out_of_memory(error):
+            raise
         return 0.0, 0.0, None, "fp32", f"bf16 failed ({error})"
     if bf16 < fp32:
         return fp32, bf16, error, "bf16", f"{fp32 / bf16:.1f} times as fast"

@@ -17,6 +17,7 @@ from convwise.model.build import ConvNet, build
 from convwise.model.modules import BatchNorm, Dropout, MaxPool
 from convwise.model.modules.raced import Raced
 from convwise.model.race import LayerRace
+from convwise.model.random_batch import random_batch
 
 if not available():
     pytest.skip("kernels need Numba and torch's OpenMP threads", allow_module_level=True)
@@ -177,6 +178,6 @@ def test_the_seconds_of_compiling_are_told_apart(
 def test_numbers_lie_in_memory_as_a_real_batch_does(channels: int) -> None:
     pixels = np.zeros((2, 5, 7, channels), np.uint8)
     real = to_input(pixels, ImageFormat(5, 7, channels))
-    drawn = race_module.numbers((2, channels, 5, 7), seed=0)
+    drawn = random_batch((2, channels, 5, 7), seed=0)
     assert drawn.stride() == real.stride()
     assert drawn.bfloat16().stride() == real.stride()

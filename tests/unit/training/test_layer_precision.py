@@ -186,3 +186,16 @@ def test_a_race_changes_nothing(network: ConvNet, notes: Path) -> None:
     assert torch.equal(torch.get_rng_state(), random_state)
     assert all(isinstance(heat, LayerHeat) for heat in heats)
     assert not in_fp32(network)
+
+
+def test_a_lack_of_memory_is_no_outcome(
+    network: ConvNet, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(*values: object) -> list[Tensor]:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    let_win(monkeypatch, "bf16")
+    monkeypatch.setattr(layer_precision, "_values", lacking)
+    with pytest.raises(RuntimeError, match="allocate"):
+        race_layers(network, IMAGES, notes)
+    assert not notes.exists()
