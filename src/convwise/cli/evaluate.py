@@ -26,6 +26,10 @@ def evaluate(
             help="Which images. A folder without test/ is split as when the model was trained."
         ),
     ] = "test",
+    precision: Annotated[
+        Literal["fp32", "bf16"],
+        Parameter(help="bf16 is quicker on some processors, and rounds coarsely."),
+    ] = "fp32",
     data_dir: DataDir = None,
     download: Download = False,
     no_cache: NoCache = False,
@@ -42,10 +46,11 @@ def evaluate(
         trained,
         data,
         split=split,
+        precision=precision,
         data_dir=data_dir,
         download=download,
         cache=not no_cache,
-        answer=answer_of(trained, runtime),
+        answer=answer_of(trained, runtime, precision),
     )
     if result.skipped:
         news().print(f"skipped {len(result.skipped)} files that cannot be read")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -21,6 +21,10 @@ def predict(
     *files: Annotated[Path, Parameter(help="Image files, or folders of them.")],
     top: Annotated[int, Parameter(help="How many classes to show for each file.")] = 1,
     runtime: RuntimeOption = "torch",
+    precision: Annotated[
+        Literal["fp32", "bf16"],
+        Parameter(help="bf16 is quicker on some processors, and rounds coarsely."),
+    ] = "fp32",
     json: Annotated[
         bool, Parameter(show_default=False, help="Print a JSON line for each file.")
     ] = False,
@@ -33,10 +37,12 @@ def predict(
     from convwise.model.modelfile import load_model
 
     trained = load_model(model)
-    answer = answer_of(trained, runtime)
+    answer = answer_of(trained, runtime, precision)
     failed = 0
     console, errors = answers(), news()
-    for prediction in predict_files(trained, image_files(files), answer=answer):
+    for prediction in predict_files(
+        trained, image_files(files), precision=precision, answer=answer
+    ):
         failed += prediction.error is not None
         if json:
             print_json(prediction.to_dict())

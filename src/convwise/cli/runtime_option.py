@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from convwise.cli.output import news
+from convwise.errors import OptionError
 
 if TYPE_CHECKING:
     from convwise.evaluation.predict import Answer
@@ -18,14 +19,17 @@ RuntimeOption = Annotated[
 ]
 
 
-def answer_of(model: TrainedModel, runtime: str) -> Answer | None:
+def answer_of(model: TrainedModel, runtime: str, precision: str) -> Answer | None:
     """Return what answers for a model; None for torch, which needs nothing.
 
     Raises:
+        OptionError: another runtime shall compute in bf16.
         MissingExtraError: the runtime is not installed.
     """
     if runtime == "torch":
         return None
+    if precision != "fp32":
+        raise OptionError(f"--precision {precision} goes with --runtime torch alone, not {runtime}")
     from convwise.ship.runtimes import race, runtime_of
 
     if runtime != "auto":

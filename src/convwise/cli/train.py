@@ -22,6 +22,7 @@ from convwise.cli.data_options import (
 from convwise.cli.find_lr import find_lr as search_rate
 from convwise.cli.kernel_table import kernel_table
 from convwise.cli.output import news, print_json
+from convwise.cli.precision_table import precision_table
 from convwise.cli.run_ending import SIGNALS, exit_code, show_run
 from convwise.cli.saving_options import CheckpointEvery, OnNan, parse_every
 from convwise.cli.share import parse_share
@@ -105,7 +106,7 @@ def train(
         bool,
         Parameter(
             show_default=False,
-            help="Print how the fused kernels did against torch, and where a step's time goes.",
+            help="Print how bf16 and fused kernels did by layer, and where a step's time goes.",
         ),
     ] = False,
     find_lr: Annotated[
@@ -194,6 +195,7 @@ def train(
     else:
         report_run(run)
     if profiler:
+        news().print(precision_table(run.facts["precision_by_layer"]))
         news().print(kernel_table(run.facts["kernels"]))
         news().print(step_table(profiler.finish()))
     if json:

@@ -28,7 +28,8 @@ _VALUES_TOGETHER = 1 << 18
 def to_input(pixels: NDArray[np.uint8], image_format: ImageFormat) -> torch.Tensor:
     """Scale pixels as the contract says: ``(pixel / 255 - mean) / std``, step by step in float32.
 
-    Training, evaluation and prediction all pass through here.
+    What training computes on; prediction folds the same scaling into the first weights
+    (``convwise.model.prediction``).
 
     Args:
         pixels: uint8, (n, height, width, channels) of ``image_format``.
@@ -44,11 +45,7 @@ def to_input(pixels: NDArray[np.uint8], image_format: ImageFormat) -> torch.Tens
         >>> to_input(np.full((1, 2, 2, 1), 255, np.uint8), ImageFormat(2, 2, 1)).shape
         torch.Size([1, 1, 2, 2])
     """
-    if pixels.dtype != np.uint8 or pixels.shape[1:] != image_format.shape:
-        raise DataError(
-            f"pixels are {pixels.dtype} of shape {pixels.shape}; the image format "
-            f"takes uint8 of shape (n, {', '.join(map(str, image_format.shape))})"
-        )
+    require_format(pixels, image_format)
     values = torch.empty(pixels.shape, dtype=torch.float32)
     # As large as a picture: torch is slow where it repeats an array of three numbers.
     mean, std = (
@@ -62,6 +59,19 @@ def to_input(pixels: NDArray[np.uint8], image_format: ImageFormat) -> torch.Tens
         part.numpy()[...] = pixels[start : start + together]
         part.div_(255.0).sub_(mean).div_(std)
     return values.permute(0, 3, 1, 2)
+
+
+def require_format(pixels: NDArray[np.uint8], image_format: ImageFormat) -> None:
+    """Check that pixels are of a format.
+
+    Raises:
+        DataError: they are not uint8, (n, height, width, channels) of ``image_format``.
+    """
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != image_format.shape:
+        raise DataError(
+            f"pixels are {pixels.dtype} of shape {pixels.shape}; the image format "
+            f"takes uint8 of shape (n, {', '.join(map(str, image_format.shape))})"
+        )
 
 
 def level_table(image_format: ImageFormat) -> NDArray[np.float32]:

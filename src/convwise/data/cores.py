@@ -1,4 +1,4 @@
-"""Which processor this is, and how much of it is ours."""
+"""Which processor this is, how much of it is ours, and how large its cache is."""
 
 from __future__ import annotations
 
@@ -29,3 +29,20 @@ def processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine() or sys.platform
+
+
+def cache_bytes() -> int | None:
+    """Return the size of the processor's last cache; None where the system does not tell.
+
+    Example:
+        >>> cache_bytes() is None or cache_bytes() > 0
+        True
+    """
+    for level in (3, 2):
+        try:
+            size = os.sysconf(f"SC_LEVEL{level}_CACHE_SIZE")
+        except (AttributeError, ValueError, OSError):
+            continue
+        if size > 0:
+            return size
+    return None

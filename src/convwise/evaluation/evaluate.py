@@ -16,7 +16,7 @@ from convwise.data.pixel_cache import PixelCache
 from convwise.data.store import PixelStore
 from convwise.data.table_records import has_column
 from convwise.errors import DataError
-from convwise.evaluation.predict import Answer
+from convwise.evaluation.predict import Answer, PredictionPrecision
 from convwise.evaluation.split import SHIFT_IMAGES, Evaluation, evaluate_split
 from convwise.model.trained import TrainedModel
 
@@ -38,6 +38,7 @@ def evaluate(
     shift_images: int = SHIFT_IMAGES,
     cache: bool = True,
     answer: Answer | None = None,
+    precision: PredictionPrecision = "fp32",
     **data_options: Any,
 ) -> DatasetEvaluation:
     """Read a data set in the model's format and score the model on one of its splits.
@@ -51,16 +52,20 @@ def evaluate(
         shift_images: see ``split.evaluate_split``.
         cache: take decoded pixels from the user's cache, and keep them there.
         answer: asked for probabilities in the model's place.
+        precision: that the network computes in.
         **data_options: passed to ``load_data``.
 
     Raises:
+        OptionError: the network is not computed rightly in this precision here.
         DataError: the data cannot be read, or has a class that the model does not know.
     """
     dataset = read_as_for_training(model, data, data_options, split)
     dataset = dataclasses.replace(dataset, format=model.image_format)
     decoded = dataset.decode(cache=PixelCache.of_user() if cache else None)
     store = _relabelled(_chosen(decoded, split), dataset.classes, model.classes)
-    evaluation = evaluate_split(model, store, shift_images=shift_images, answer=answer)
+    evaluation = evaluate_split(
+        model, store, shift_images=shift_images, precision=precision, answer=answer
+    )
     skipped = tuple({"path": each.path, "reason": each.reason} for each in decoded.skipped)
     return DatasetEvaluation(
         **{field.name: getattr(evaluation, field.name) for field in dataclasses.fields(evaluation)},

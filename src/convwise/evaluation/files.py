@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from convwise.data.decode import decode_image
 from convwise.data.files import printable
 from convwise.data.folder import PICTURE_SUFFIXES
 from convwise.errors import DataError
-from convwise.evaluation.predict import Answer, predict_probabilities
+from convwise.evaluation.predict import Answer, PredictionPrecision, Predictor
 from convwise.model.trained import TrainedModel
 
 CHUNK = 256
@@ -85,16 +84,21 @@ def _known_suffixes() -> str:
 
 
 def predict_files(
-    model: TrainedModel, files: Iterable[Path], *, answer: Answer | None = None
+    model: TrainedModel,
+    files: Iterable[Path],
+    *,
+    precision: PredictionPrecision = "fp32",
+    answer: Answer | None = None,
 ) -> Iterator[FilePrediction]:
     """Yield a prediction for each file, in order; memory does not grow with their number.
 
     Args:
         model: its ImageFormat decodes the files.
         files: of images.
+        precision: that the network computes in.
         answer: asked for probabilities in the model's place.
     """
-    answer = answer or partial(predict_probabilities, model)
+    answer = answer or Predictor(model, precision).probabilities
 
     def decode(file: Path) -> NDArray[np.uint8] | str:
         try:

@@ -3,55 +3,173 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from convwise.data.batches import to_input
+from convwise.data.batches import require_format
+from convwise.data.cores import cache_bytes
 from convwise.data.store import PixelStore
+from convwise.design.memory import activation_memory
+from convwise.design.plan import Plan
+from convwise.errors import OptionError
 from convwise.model.allocator import keep_freed_memory
+from convwise.model.prediction import PredictionNetwork, for_prediction
 from convwise.model.trained import TrainedModel
 
 Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Pixels of a model's format to probabilities; another runtime in the place of torch."""
 
-BATCH_SIZE = 256
-STORE_BLOCK = 8 * BATCH_SIZE
+PredictionPrecision = Literal["fp32", "bf16"]
+OnProgress = Callable[[int, int], None]
+
+# Below this, what a batch costs beside its arithmetic tells; above, nothing more is gained
+# (docs/decisions/0009).
+SMALLEST_BATCH, LARGEST_BATCH = 16, 256
+MOST_BYTES = 512 << 20
+# Where the system does not tell the size of its cache.
+USUAL_CACHE = 32 << 20
+STORE_IMAGES = 2048
+
+# Of the largest logit, on the pictures below.
+BF16_TOLERANCE = 0.1
+PICTURES_TO_CHECK = 8
+
+
+def batch_size_for(plan: Plan, cache: int | None = None) -> int:
+    """Return how many images to ask a network about at once.
+
+    As many as leave the activations of a batch in the processor's last cache, from 16 to 256; of
+    large images fewer, so that a batch takes at most half a gigabyte.
+
+    Args:
+        plan: of the network.
+        cache: bytes; None asks the system.
+
+    Example:
+        >>> from convwise.design.plan import plan
+        >>> [batch_size_for(plan("vgg-small", (side, side, 3), 10), 32 << 20)
+        ...  for side in (16, 28, 64, 2048)]
+        [256, 167, 32, 1]
+    """
+    image = activation_memory(plan).prediction
+    wanted = (cache or cache_bytes() or USUAL_CACHE) // image
+    wanted = min(max(wanted, SMALLEST_BATCH), LARGEST_BATCH)
+    return max(1, min(wanted, MOST_BYTES // image))
+
+
+class Predictor:
+    """A trained model made ready to be asked, as often as one likes and from any thread.
+
+    It has the weights that the model had when it was made.
+
+    Args:
+        model: the network and its ImageFormat; they stay as they are.
+        precision: ``fp32``, or ``bf16``, which is quicker on some processors and rounds coarsely.
+
+    Raises:
+        OptionError: the precision is unknown, or the network is not computed rightly in it here.
+
+    Example:
+        >>> from convwise.design.plan import plan
+        >>> from convwise.image import ImageFormat
+        >>> from convwise.model.build import build
+        >>> network = build(plan("flatten | dense classes", "4x4x1", 2))
+        >>> predictor = Predictor(TrainedModel(network, ImageFormat(4, 4, 1), ("cat", "dog")))
+        >>> predictor.probabilities(np.zeros((3, 4, 4, 1), np.uint8)).shape
+        (3, 2)
+    """
+
+    def __init__(self, model: TrainedModel, precision: PredictionPrecision = "fp32") -> None:
+        if precision not in get_args(PredictionPrecision):
+            names = ", ".join(get_args(PredictionPrecision))
+            raise OptionError(f"precision {precision!r}: use {names}")
+        keep_freed_memory()
+        self.model, self.precision = model, precision
+        self.batch_size = batch_size_for(model.network.plan)
+        self._network = for_prediction(model.network, model.image_format)
+        if precision == "bf16":
+            exact, self._network = self._network, self._network.in_bf16()
+            self._require_agreement(exact)
+
+    def logits(
+        self, pixels: NDArray[np.uint8], *, on_progress: OnProgress | None = None
+    ) -> NDArray[np.float32]:
+        """Ask the network.
+
+        Args:
+            pixels: uint8 (images, height, width, channels) in the model's format.
+            on_progress: called with the number of images done and the number of all.
+
+        Returns:
+            float32 (images, classes), before temperature and softmax.
+
+        Raises:
+            DataError: the pixels are of another format.
+        """
+        require_format(pixels, self.model.image_format)
+        return self._asked(self._network, pixels, on_progress)
+
+    def probabilities(
+        self, pixels: NDArray[np.uint8], *, on_progress: OnProgress | None = None
+    ) -> NDArray[np.float32]:
+        """Return float32 (images, classes) probabilities; arguments as for :meth:`logits`."""
+        return softmax(self.logits(pixels, on_progress=on_progress), self.model.temperature)
+
+    def of_store(
+        self, store: PixelStore, *, on_progress: OnProgress | None = None
+    ) -> NDArray[np.float32]:
+        """Return float32 (images, classes) probabilities; only a part of the pixels is in memory.
+
+        Args:
+            store: pixels in the model's format.
+            on_progress: as for :meth:`logits`.
+        """
+        step = max(1, STORE_IMAGES // self.batch_size) * self.batch_size
+        return of_store(self.probabilities, len(self.model.classes), store, step, on_progress)
+
+    def _asked(
+        self,
+        network: PredictionNetwork,
+        pixels: NDArray[np.uint8],
+        on_progress: OnProgress | None = None,
+    ) -> NDArray[np.float32]:
+        logits = np.empty((len(pixels), len(self.model.classes)), np.float32)
+        room = network.room_for(min(self.batch_size, len(pixels)), self.model.image_format)
+        inside, levels = network.inside(room), torch.from_numpy(room).permute(0, 3, 1, 2)
+        with torch.inference_mode():
+            for start in range(0, len(pixels), self.batch_size):
+                batch = pixels[start : start + self.batch_size]
+                inside[: len(batch)] = batch
+                logits[start : start + len(batch)] = network(levels[: len(batch)]).numpy()
+                if on_progress is not None:
+                    on_progress(start + len(batch), len(pixels))
+        return logits
+
+    def _require_agreement(self, exact: PredictionNetwork) -> None:
+        """Some builds of torch compute some convolutions wrongly in bf16."""
+        shape = (PICTURES_TO_CHECK, *self.model.image_format.shape)
+        pictures = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        theirs = self._asked(exact, pictures)
+        error = np.abs(self._asked(self._network, pictures) - theirs).max()
+        if not error <= BF16_TOLERANCE * np.abs(theirs).max():
+            raise OptionError(
+                f"precision 'bf16': {self.model.name} is not computed rightly in it here, its"
+                f" logits are off by {error:.2g}; use fp32"
+            )
 
 
 def predict_logits(
     model: TrainedModel,
     pixels: NDArray[np.uint8],
     *,
-    on_progress: Callable[[int, int], None] | None = None,
+    precision: PredictionPrecision = "fp32",
+    on_progress: OnProgress | None = None,
 ) -> NDArray[np.float32]:
-    """Ask the network, always in fp32.
-
-    Args:
-        model: the network and its ImageFormat.
-        pixels: uint8 (images, height, width, channels) in the model's format.
-        on_progress: called with the number of images done and the number of all.
-
-    Returns:
-        float32 (images, classes), before temperature and softmax.
-    """
-    keep_freed_memory()
-    network = model.network
-    was_training = network.training
-    network.eval()
-    logits = np.empty((len(pixels), len(model.classes)), np.float32)
-    try:
-        with torch.inference_mode():
-            for start in range(0, len(pixels), BATCH_SIZE):
-                batch = to_input(pixels[start : start + BATCH_SIZE], model.image_format)
-                logits[start : start + BATCH_SIZE] = network(batch).numpy()
-                if on_progress is not None:
-                    on_progress(min(start + BATCH_SIZE, len(pixels)), len(pixels))
-    finally:
-        network.train(was_training)
-    return logits
+    """Ask a network once, see :meth:`Predictor.logits`."""
+    return Predictor(model, precision).logits(pixels, on_progress=on_progress)
 
 
 def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:
@@ -68,25 +186,47 @@ def predict_probabilities(
     model: TrainedModel,
     pixels: NDArray[np.uint8],
     *,
-    on_progress: Callable[[int, int], None] | None = None,
+    precision: PredictionPrecision = "fp32",
+    on_progress: OnProgress | None = None,
 ) -> NDArray[np.float32]:
-    """Return float32 (images, classes) probabilities; arguments as for :func:`predict_logits`."""
-    return softmax(predict_logits(model, pixels, on_progress=on_progress), model.temperature)
+    """Ask a network once, see :meth:`Predictor.probabilities`."""
+    return Predictor(model, precision).probabilities(pixels, on_progress=on_progress)
 
 
 def predict_store(
     model: TrainedModel,
     store: PixelStore,
     *,
-    on_progress: Callable[[int, int], None] | None = None,
+    precision: PredictionPrecision = "fp32",
+    on_progress: OnProgress | None = None,
     answer: Answer | None = None,
 ) -> NDArray[np.float32]:
-    """Return float32 (images, classes) probabilities; of the pixels, only a part is in memory."""
-    answer = answer or partial(predict_probabilities, model)
-    probabilities = np.empty((len(store), len(model.classes)), np.float32)
-    for start in range(0, len(store), STORE_BLOCK):
-        block = slice(start, start + STORE_BLOCK)
+    """Ask a network once, or what answers in its place; see :func:`of_store`."""
+    if answer is None:
+        return Predictor(model, precision).of_store(store, on_progress=on_progress)
+    return of_store(answer, len(model.classes), store, STORE_IMAGES, on_progress)
+
+
+def of_store(
+    answer: Answer,
+    classes: int,
+    store: PixelStore,
+    step: int,
+    on_progress: OnProgress | None = None,
+) -> NDArray[np.float32]:
+    """Return float32 (images, classes) probabilities; only a part of the pixels is in memory.
+
+    Args:
+        answer: gives them for pixels.
+        classes: how many there are.
+        store: pixels in the model's format.
+        step: images taken out of the store at once.
+        on_progress: called with the number of images done and the number of all.
+    """
+    probabilities = np.empty((len(store), classes), np.float32)
+    for start in range(0, len(store), step):
+        block = slice(start, start + step)
         probabilities[block] = answer(store.take(block))
         if on_progress is not None:
-            on_progress(min(start + STORE_BLOCK, len(store)), len(store))
+            on_progress(min(start + step, len(store)), len(store))
     return probabilities

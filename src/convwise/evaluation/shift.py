@@ -8,13 +8,12 @@ straight directions; what moves in is filled with the format's pad value, nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convwise.evaluation.predict import Answer, predict_logits
+from convwise.evaluation.predict import Answer, PredictionPrecision, Predictor
 from convwise.model.trained import TrainedModel
 
 OFFSETS = (0, 1, 2, 3, 4)
@@ -51,6 +50,7 @@ def shift_robustness(
     pixels: NDArray[np.uint8],
     labels: NDArray[np.int64],
     offsets: Sequence[int] = OFFSETS,
+    precision: PredictionPrecision = "fp32",
     answer: Answer | None = None,
 ) -> list[dict[str, Any]]:
     """Measure accuracy and consistency under shifts.
@@ -60,13 +60,14 @@ def shift_robustness(
         pixels: uint8 (images, height, width, channels).
         labels: int64 (images,).
         offsets: in pixels; 0 is the unshifted picture.
+        precision: that the network computes in.
         answer: asked in the model's place.
 
     Returns:
         For each offset ``offset``, ``accuracy`` (mean over images and eight directions) and
         ``consistency`` (share of predictions equal to that for the unshifted picture).
     """
-    ask = answer or partial(predict_logits, model)
+    ask = answer or Predictor(model, precision).logits
     unshifted = ask(pixels).argmax(axis=1)
     curve = []
     for offset in offsets:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convwise.data.store import PixelStore
 from convwise.evaluation.metrics import score
-from convwise.evaluation.predict import Answer, predict_store
+from convwise.evaluation.predict import Answer, PredictionPrecision, predict_store
 from convwise.evaluation.shift import shift_robustness
 from convwise.evaluation.temperature import sureness, unscaled
 from convwise.model.trained import TrainedModel
@@ -50,6 +50,7 @@ def evaluate_split(
     store: PixelStore,
     *,
     shift_images: int = SHIFT_IMAGES,
+    precision: PredictionPrecision = "fp32",
     on_progress: Callable[[int, int], None] | None = None,
     answer: Answer | None = None,
 ) -> Evaluation:
@@ -60,10 +61,13 @@ def evaluate_split(
         store: pixels in the model's format, labels in the order of the model's classes.
         shift_images: how many images, evenly spread, the shift curve is measured on; 0 for none.
             They are fewer where the network takes long.
+        precision: that the network computes in.
         on_progress: called with the number of images done and the number of all.
         answer: asked for probabilities in the model's place.
     """
-    probabilities = predict_store(model, store, on_progress=on_progress, answer=answer)
+    probabilities = predict_store(
+        model, store, precision=precision, on_progress=on_progress, answer=answer
+    )
     figures = score(store.labels, probabilities, model.classes)
     figures["temperature"] = model.temperature
     figures["unscaled"] = asdict(sureness(store.labels, unscaled(probabilities, model.temperature)))
@@ -73,7 +77,7 @@ def evaluate_split(
         count = min(shift_images, max(affordable, FEWEST_SHIFT_IMAGES), len(store.labels))
         chosen = np.linspace(0, len(store.labels) - 1, count).astype(np.int64)
         figures["shift"] = shift_robustness(
-            model, store.take(chosen), store.labels[chosen], answer=answer
+            model, store.take(chosen), store.labels[chosen], precision=precision, answer=answer
         )
         figures["shift_images"] = count
     return Evaluation(figures, store.labels, probabilities, store.ids)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from convwise.data.store import PixelStore
 from convwise.evaluation.calibration import calibration_bins, expected_calibration_error
 from convwise.evaluation.metrics import negative_log_likelihood
-from convwise.evaluation.predict import STORE_BLOCK, predict_logits, softmax
+from convwise.evaluation.predict import STORE_IMAGES, Predictor, softmax
 from convwise.model.trained import TrainedModel
 
 LEAST_IMAGES = 50
@@ -105,9 +105,10 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> S
 def validation_scaling(model: TrainedModel, validation: PixelStore) -> Scaling:
     """Return the temperature that suits a model on the images of a validation split."""
     logits = np.empty((len(validation), len(model.classes)), np.float32)
-    for start in range(0, len(validation), STORE_BLOCK):
-        block = slice(start, start + STORE_BLOCK)
-        logits[block] = predict_logits(model, validation.take(block))
+    predictor = Predictor(model)
+    for start in range(0, len(validation), STORE_IMAGES):
+        block = slice(start, start + STORE_IMAGES)
+        logits[block] = predictor.logits(validation.take(block))
     return fit_temperature(logits, validation.labels)
 
 

@@ -25,7 +25,7 @@ SWITCH = "CONVWISE_KERNELS"
 
 @functools.cache
 def available() -> bool:
-    """Return whether kernels can run: Numba is there, and torch's threads are OpenMP's.
+    """Return whether kernels can run: Numba can be imported, and torch's threads are OpenMP's.
 
     The environment variable ``CONVWISE_KERNELS=off`` says no.
     """
@@ -33,7 +33,9 @@ def available() -> bool:
         return False
     if importlib.util.find_spec("numba") is None:
         return False
-    # Numba takes half a second to import.
-    from convwise.kernels.parallel import openmp
-
+    try:
+        # Numba takes half a second to import.
+        from convwise.kernels.parallel import openmp
+    except Exception:  # a Numba that does not fit its LLVM or NumPy fails in ways of its own
+        return False
     return openmp() is not None

@@ -13,11 +13,8 @@ are rounded otherwise.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import dataclasses
-import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,9 +24,9 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
-from convwise.data.catalogue import cache_folder
-from convwise.data.cores import processor
 from convwise.model.modules.raced import Raced
+from convwise.model.outcomes import Outcomes, outcomes_file
+from convwise.model.random_batch import random_batch
 
 PAIRS = 7
 SECONDS = 0.15
@@ -124,7 +121,7 @@ class LayerRace:
             if isinstance(module, Raced)
         }
         self.groups = self._alike(images)
-        self._notes = _Notes(notes or _notes_file())
+        self._notes = Outcomes(notes or outcomes_file("kernels"), _checked)
         self.heats: list[Heat] = []
         self.seconds_of_compiling = 0.0
         self._winners: dict[str, set[torch.dtype]] = {name: set() for name in self._modules}
@@ -182,10 +179,10 @@ class LayerRace:
         self, key: str, names: list[str], shape: tuple[int, ...], number: torch.dtype
     ) -> Heat:
         kind = str(number).removeprefix("torch.")
-        known = self._notes.outcomes.get(f"{key} {kind}")
+        known = self._notes.known.get(f"{key} {kind}")
         if known is None:
             known = _outcome(self._modules[names[0]], shape, number)
-            self._notes.outcomes[f"{key} {kind}"] = known
+            self._notes.known[f"{key} {kind}"] = known
         return Heat(tuple(names), shape, kind, *known)
 
 
@@ -194,11 +191,11 @@ Outcome = tuple[float, float, Winner, str]
 
 def _outcome(module: Raced, shape: tuple[int, ...], number: torch.dtype) -> Outcome:
     """Return milliseconds by torch and by the kernel, the winner, and why it won."""
-    inputs = [_numbers(shape, number, seed=seed) for seed in range(module.inputs)]
+    inputs = [random_batch(shape, seed=seed).to(number) for seed in range(module.inputs)]
     if not module.kernel_fits(*inputs):
         return 0.0, 0.0, "torch", "no kernel for this layer"
     try:
-        slope = _numbers(module.by_kernel(*inputs).shape, number, seed=module.inputs)
+        slope = random_batch(module.by_kernel(*inputs).shape, seed=module.inputs).to(number)
         ours, theirs = (_values(way, inputs, slope) for way in (module.by_kernel, module.by_torch))
     except Exception as error:  # a kernel that cannot be compiled here must not end a training
         return 0.0, 0.0, "torch", f"the kernel failed ({type(error).__name__}: {error})"
@@ -209,12 +206,6 @@ def _outcome(module: Raced, shape: tuple[int, ...], number: torch.dtype) -> Outc
     if by_kernel < MARGIN * by_torch:
         return by_torch, by_kernel, "kernel", f"{by_torch / by_kernel:.1f} times as fast"
     return by_torch, by_kernel, "torch", "the kernel is no faster"
-
-
-def _numbers(shape: tuple[int, ...], number: torch.dtype, *, seed: int) -> Tensor:
-    # Not the same for input and gradient: normalisation has no slope along its own result.
-    drawn = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(number)
-    return drawn.contiguous(memory_format=torch.channels_last) if len(shape) == 4 else drawn
 
 
 def _values(way: Callable[..., Tensor], inputs: list[Tensor], slope: Tensor) -> list[Tensor]:
@@ -243,39 +234,8 @@ def _milliseconds(module: Raced, inputs: list[Tensor], slope: Tensor) -> tuple[f
     return best[0], best[1]
 
 
-class _Notes:
-    """Outcomes in a JSON file; what cannot be read or written is raced again."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.outcomes: dict[str, Outcome] = {}
-        self._saved = 0
-        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-            read = json.loads(path.read_text(encoding="utf-8"))
-            self.outcomes = {str(key): _checked(value) for key, value in read.items()}
-        self._saved = len(self.outcomes)
-
-    def save(self) -> None:
-        if len(self.outcomes) == self._saved:
-            return
-        with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            aside = self._path.with_suffix(f".{time.monotonic_ns():x}")
-            aside.write_text(json.dumps(self.outcomes, indent=1), encoding="utf-8")
-            aside.replace(self._path)
-            self._saved = len(self.outcomes)
-
-
 def _checked(value: Any) -> Outcome:
     by_torch, by_kernel, winner, reason = value
     if winner not in ("kernel", "torch"):
         raise ValueError(f"{winner!r} is no winner")
     return float(by_torch), float(by_kernel), cast(Winner, winner), str(reason)
-
-
-def _notes_file() -> Path:
-    from convwise.kernels.parallel import version_of_kernels
-
-    facts = [processor(), torch.__version__, torch.get_num_threads(), version_of_kernels()]
-    name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
-    return cache_folder() / "races" / f"{name}.json"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from convwise.data.cores import usable_cores
 from convwise.errors import ModelFileError
-from convwise.evaluation.predict import BATCH_SIZE, Answer, predict_probabilities
+from convwise.evaluation.predict import LARGEST_BATCH, Answer, predict_probabilities
 from convwise.model.trained import TrainedModel
 from convwise.ship.extras import is_installed, require
 from convwise.ship.onnx_model import INPUT, OUTPUT, onnx_bytes
@@ -101,7 +101,7 @@ def openvino_of(file: Path | bytes, threads: int | None = None) -> Runtime:
 
 
 def in_batches(run: Answer) -> Answer:
-    """Return a function that asks ``run`` for at most BATCH_SIZE pictures at a time.
+    """Return a function that asks ``run`` for at most LARGEST_BATCH pictures at a time.
 
     Example:
         >>> seen = []
@@ -111,10 +111,10 @@ def in_batches(run: Answer) -> Answer:
     """
 
     def answer(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if len(pixels) <= BATCH_SIZE:
+        if len(pixels) <= LARGEST_BATCH:
             return run(pixels)
-        starts = range(0, len(pixels), BATCH_SIZE)
-        return np.concatenate([run(pixels[start : start + BATCH_SIZE]) for start in starts])
+        starts = range(0, len(pixels), LARGEST_BATCH)
+        return np.concatenate([run(pixels[start : start + LARGEST_BATCH]) for start in starts])
 
     return answer
 

@@ -16,8 +16,10 @@ from convwise.design.plan import Plan
 from convwise.model.race import Heat, LayerRace, use_winners
 from convwise.model.trained import TrainedModel
 from convwise.training.balance import ClassSizes
+from convwise.training.kept_race import race_once
+from convwise.training.layer_precision import LayerHeat, race_layers, use_layers
 from convwise.training.optimizer import resolve_optimizer
-from convwise.training.precision import Race, Tune, race, time_trial
+from convwise.training.precision import Race, Tune, time_trial
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.transfer import keep_statistics
@@ -31,7 +33,7 @@ class Decided:
 
     Args:
         recipe: in which every choice that was left open is made.
-        race: the precision, and why.
+        race: the precision, that of each layer, and why.
         heats: how the layers' kernels did against torch; empty where none may be used.
         fuse: whether neighbouring layers are computed together, and kernels used.
         start: what is told about the weights that training began with, which keep their statistics
@@ -46,6 +48,7 @@ class Decided:
 
     def prepare(self, model: TrainedModel) -> None:
         """Let a network that was built anew compute as decided."""
+        use_layers(self.race.layers, model.network)
         if self.fuse and kernels.available():
             use_winners(model.network, self.heats)
         if self.start is not None:
@@ -64,6 +67,7 @@ class Decided:
                 "weight_decay": self.recipe.kernel_decay,
             },
             "precision": self.race.to_dict(),
+            "precision_by_layer": [heat.to_dict() for heat in self.race.layers],
             "kernels": [heat.to_dict() for heat in self.heats],
             "fuse": self.fuse,
         } | ({} if self.start is None else {"start": dict(self.start)})
@@ -75,9 +79,10 @@ class Decided:
         Raises:
             KeyError, TypeError, OptionError: a value is missing or of another kind.
         """
+        layers = tuple(LayerHeat.from_dict(each) for each in values["precision_by_layer"])
         return cls(
             recipe=Recipe.of(values["recipe"]),
-            race=Race.from_dict(values["precision"]),
+            race=replace(Race.from_dict(values["precision"]), layers=layers),
             heats=tuple(Heat.from_dict(each) for each in values["kernels"]),
             fuse=bool(values["fuse"]),
             start=values.get("start"),
@@ -97,11 +102,11 @@ def decide(
     """Choose precision and kernels by races on the real network, and what the recipe left open.
 
     Args:
-        model: about to be trained; its network uses the kernels that have won.
+        model: about to be trained; it is not changed: :meth:`Decided.prepare` does that.
         plan: of the network.
         store: the training images.
         recipe: as asked.
-        precision: ``auto`` races fp32 against bf16.
+        precision: ``auto`` races fp32 against bf16; with ``bf16`` too, layers may stay in fp32.
         watcher: told about the race.
         fuse: whether kernels may be used; the network was built so.
     """
@@ -111,18 +116,21 @@ def decide(
         watcher.message(told)
     recipe = recipe.model_copy(update={"balance": sizes.resolve(recipe.balance)})
     images, labels = a_batch(model, store, recipe.batch_size)
-    layers = LayerRace(model.network, images) if fuse and kernels.available() else None
-    tune: Tune = (lambda network, number: None) if layers is None else layers.run
+    network = model.network
+    fused = LayerRace(network, images) if fuse and kernels.available() else None
+    tune: Tune = (lambda network, number: None) if fused is None else fused.run
     if precision == "auto":
         watcher.message("racing fp32 against bf16, and kernels against torch, on the real network")
-        result = race(model.network, images, labels, tune)
+    layers = () if precision == "fp32" else race_layers(network, images)
+    if precision == "auto":
+        name = f"{plan.network.to_text()} {plan.classes} {fuse}"
+        result = race_once(name, network, images, labels, tune, layers)
     else:
-        result = time_trial(model.network, images, labels, precision, tune)
-    if layers is not None:
-        layers.apply(model.network)
-        if seconds := layers.seconds_of_compiling:
-            watcher.message(f"compiled kernels for this processor, once: {seconds:.1f} s")
-    heats = () if layers is None else tuple(layers.heats)
+        result = time_trial(network, images, labels, precision, tune, layers)
+    if fused is not None and fused.seconds_of_compiling:
+        seconds = fused.seconds_of_compiling
+        watcher.message(f"compiled kernels for this processor, once: {seconds:.1f} s")
+    heats = () if fused is None else tuple(fused.heats)
     return Decided(_resolved(recipe, len(store), result), result, heats, fuse)
 
 

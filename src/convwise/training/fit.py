@@ -248,10 +248,12 @@ def _loop(
     recipe = decided.recipe
     # Dropout without a kernel draws from here; torch takes no larger number.
     torch.manual_seed(model.seed % 2**63)
+    # Before the clock of Progress starts: torch's first optimizer imports for a second or more.
     rates = layer_rates(plan) if decided.start else None
+    optimizer = make_optimizer(model.network, plan, recipe, rates)
     state = TrainingState(
         network=model.network,
-        optimizer=make_optimizer(model.network, plan, recipe, rates),
+        optimizer=optimizer,
         pruning=Pruning(len(train), recipe.prune_easy, model.seed),
         progress=Progress(recipe.epochs, recipe.time_limit, world.clock),
         early_stopping=EarlyStopping(recipe.patience),

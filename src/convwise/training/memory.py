@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -13,24 +12,10 @@ from convwise.data.store import PixelStore
 from convwise.errors import TrainingError
 from convwise.model.trained import TrainedModel
 from convwise.training.decided import a_batch
+from convwise.training.out_of_memory import is_out_of_memory
 from convwise.training.precision import Precision, computing_in
 
-# What torch's allocator of the CPU says; it has no type of its own for that.
-_WORDS = ("can't allocate memory", "not enough memory")
-
 MakeBatch = Callable[[int], tuple[Tensor, Tensor]]
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory could not be had.
-
-    Example:
-        >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("size mismatch"))
-        (True, False)
-    """
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS)
 
 
 def fitting_batch_size(

@@ -3,30 +3,46 @@
 bf16 halves the memory traffic and, on processors with matrix units for it, multiplies the speed of
 convolutions; on others it is emulated and hundreds of times slower. Some combinations of kernel
 and stride are also computed wrongly by some builds. So each training starts with about a second
-of truth.
+of truth: first layer by layer (``layer_precision``), then for the whole network, in fp32 against
+bf16 with those layers in fp32 that lost.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convwise.model.modules import Dropout
+from convwise.training.computing import (
+    PROBE_IMAGES,
+    TOO_SLOW,
+    Precision,
+    computing_in,
+    relative_error,
+)
+from convwise.training.layer_precision import LayerHeat, use_layers
 
-Precision = Literal["fp32", "bf16"]
+__all__ = [
+    "Contender",
+    "Precision",
+    "Race",
+    "Tune",
+    "computing_in",
+    "race",
+    "time_trial",
+]
+
 Tune = Callable[[nn.Module, torch.dtype], None]
 
-RACE_SECONDS = 0.4
-PROBE_IMAGES = 4
-TOO_SLOW = 4.0
+RACE_SECONDS = 0.3
+PROBES = 3
 LOGIT_TOLERANCE = 0.15
 GRADIENT_TOLERANCE = 0.3
 
@@ -36,12 +52,12 @@ class Contender:
     """How one precision did.
 
     ``images_per_second`` is that of whole training steps, or of the probe where ``verdict`` says
-    that the probe was lost; ``relative_error`` compares logits with fp32's (norm of the
-    difference over the norm), and is None where they were not compared.
+    that the probe was lost, and None where it was not timed; ``relative_error`` compares logits
+    with fp32's (norm of the difference over the norm), and is None where they were not compared.
     """
 
     precision: Precision
-    images_per_second: float
+    images_per_second: float | None
     relative_error: float | None
     verdict: str
 
@@ -52,17 +68,17 @@ class Contender:
 
 @dataclass(frozen=True)
 class Race:
-    """The precision that was chosen, and why."""
+    """The precision that was chosen, and why; and how each layer did, where they were raced."""
 
     chosen: Precision
     contenders: tuple[Contender, ...]
+    layers: tuple[LayerHeat, ...] = ()
 
     @property
     def speed(self) -> float:
         """Images per second of the chosen precision; 0 where there was no race."""
-        return next(
-            each.images_per_second for each in self.contenders if each.precision == self.chosen
-        )
+        speeds = (one.images_per_second for one in self.contenders if one.precision == self.chosen)
+        return next(speeds) or 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -78,15 +94,12 @@ class Race:
         return cls(values["chosen"], tuple(Contender(**each) for each in values["race"]))
 
 
-def computing_in(precision: Precision) -> contextlib.AbstractContextManager[Any]:
-    """Return the context in which a network's forward pass runs in ``precision``."""
-    if precision == "bf16":
-        return torch.autocast("cpu", dtype=torch.bfloat16)
-    return contextlib.nullcontext()
-
-
 def race(
-    network: nn.Module, images: Tensor, labels: Tensor, tune: Tune = lambda network, number: None
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    tune: Tune = lambda network, number: None,
+    layers: tuple[LayerHeat, ...] = (),
 ) -> Race:
     """Time training steps in fp32 and in bf16 on a copy of the network, and compare their results.
 
@@ -95,30 +108,30 @@ def race(
         images: one real batch, float32 (batch, channels, height, width).
         labels: int64 (batch,).
         tune: prepares a network for a type of number before it is timed with it.
+        layers: which of them stay in fp32 where the network computes in bf16.
 
     Returns:
         The faster precision whose logits and gradients agree with fp32's, with all timings.
     """
     arena = _without_dropout(copy.deepcopy(network))
+    use_layers(layers, arena)
     tune(arena, torch.float32)
-    few_images, few_labels = images[:PROBE_IMAGES], labels[:PROBE_IMAGES]
-    fp32_probe = _seconds(lambda: _step(arena, few_images, few_labels, "fp32"), budget=0.0)
-    bf16_probe = _seconds(lambda: _step(arena, few_images, few_labels, "bf16"), budget=0.0)
-    fp32 = Contender("fp32", _speed(arena, images, labels, "fp32"), 0.0, "reference")
-    if bf16_probe > TOO_SLOW * fp32_probe:
-        ratio = bf16_probe / fp32_probe
-        verdict = f"{ratio:.0f} times slower than fp32 on {len(few_labels)} images"
-        lost = Contender("bf16", len(few_labels) / bf16_probe, None, verdict)
-        return Race("fp32", (fp32, lost))
+    lost = _lost_at_once(arena, images[:PROBE_IMAGES], labels[:PROBE_IMAGES], layers)
+    if lost is not None:
+        speed = _speeds(arena, images, labels, ("fp32",))["fp32"]
+        return Race("fp32", (Contender("fp32", speed, 0.0, "reference"), lost), layers)
     tune(arena, torch.bfloat16)
     logit_error, gradient_error = _disagreement(arena, images, labels)
-    speed = _speed(arena, images, labels, "bf16")
+    speeds = _speeds(arena, images, labels, ("fp32", "bf16"))
     if not (logit_error <= LOGIT_TOLERANCE and gradient_error <= GRADIENT_TOLERANCE):
         verdict = f"results differ from fp32 (gradients by {gradient_error:.0%})"
     else:
-        verdict = "faster" if speed > fp32.images_per_second else "slower"
-    bf16 = Contender("bf16", speed, logit_error, verdict)
-    return Race("bf16" if verdict == "faster" else "fp32", (fp32, bf16))
+        verdict = "faster" if speeds["bf16"] > speeds["fp32"] else "slower"
+    contenders = (
+        Contender("fp32", speeds["fp32"], 0.0, "reference"),
+        Contender("bf16", speeds["bf16"], logit_error, verdict),
+    )
+    return Race("bf16" if verdict == "faster" else "fp32", contenders, layers)
 
 
 def time_trial(
@@ -127,14 +140,16 @@ def time_trial(
     labels: Tensor,
     precision: Precision,
     tune: Tune = lambda network, number: None,
+    layers: tuple[LayerHeat, ...] = (),
 ) -> Race:
     """Time training steps in the precision that was asked for; arguments as for :func:`race`."""
     arena = _without_dropout(copy.deepcopy(network))
+    use_layers(layers, arena)
     tune(arena, torch.float32)
     if precision == "bf16":
         tune(arena, torch.bfloat16)
-    speed = _speed(arena, images, labels, precision)
-    return Race(precision, (Contender(precision, speed, None, "as asked"),))
+    speed = _speeds(arena, images, labels, (precision,))[precision]
+    return Race(precision, (Contender(precision, speed, None, "as asked"),), layers)
 
 
 def _without_dropout(network: nn.Module) -> nn.Module:
@@ -153,23 +168,41 @@ def _step(network: nn.Module, images: Tensor, labels: Tensor, precision: Precisi
     return logits.detach().float()
 
 
-def _seconds(work: Callable[[], object], budget: float) -> float:
-    """Return the fastest of several runs after one that warms up, within about ``budget``."""
-    work()
-    fastest, spent = float("inf"), 0.0
-    while True:
-        start = time.perf_counter()
-        work()
-        took = time.perf_counter() - start
-        fastest, spent = min(fastest, took), spent + took
-        if spent >= budget:
-            return fastest
+def _lost_at_once(
+    network: nn.Module, images: Tensor, labels: Tensor, layers: tuple[LayerHeat, ...]
+) -> Contender | None:
+    """Return how bf16 did where a few images, or the layers, show already that it loses."""
+    if layers and all(heat.chosen == "fp32" for heat in layers):
+        return Contender("bf16", None, None, "no layer is faster in bf16")
+    seconds: dict[Precision, float] = {"fp32": float("inf"), "bf16": float("inf")}
+    for number in range(1 + PROBES):
+        for precision in seconds:
+            start = time.perf_counter()
+            _step(network, images, labels, precision)
+            if number:  # the first round warms up
+                seconds[precision] = min(seconds[precision], time.perf_counter() - start)
+    ratio = seconds["bf16"] / seconds["fp32"]
+    if not ratio > TOO_SLOW:
+        return None
+    verdict = f"{ratio:.0f} times slower than fp32 on {len(labels)} images"
+    return Contender("bf16", len(labels) / seconds["bf16"], None, verdict)
 
 
-def _speed(network: nn.Module, images: Tensor, labels: Tensor, precision: Precision) -> float:
-    return len(labels) / _seconds(
-        lambda: _step(network, images, labels, precision), budget=RACE_SECONDS
-    )
+def _speeds(
+    network: nn.Module, images: Tensor, labels: Tensor, precisions: tuple[Precision, ...]
+) -> dict[Precision, float]:
+    """Return images per second in each precision; they take turns and share noise."""
+    fastest = dict.fromkeys(precisions, float("inf"))
+    for precision in precisions:
+        _step(network, images, labels, precision)
+    spent = 0.0
+    while spent < RACE_SECONDS * len(precisions):
+        for precision in precisions:
+            start = time.perf_counter()
+            _step(network, images, labels, precision)
+            took = time.perf_counter() - start
+            fastest[precision], spent = min(fastest[precision], took), spent + took
+    return {precision: len(labels) / seconds for precision, seconds in fastest.items()}
 
 
 def _disagreement(network: nn.Module, images: Tensor, labels: Tensor) -> tuple[float, float]:
@@ -184,15 +217,9 @@ def _disagreement(network: nn.Module, images: Tensor, labels: Tensor) -> tuple[f
         ]
     worst = max(
         (
-            _relative(ours, reference)
+            relative_error(ours, reference)
             for ours, reference in zip(gradients["bf16"], gradients["fp32"], strict=True)
         ),
         default=0.0,
     )
-    return _relative(logits["bf16"], logits["fp32"]), worst
-
-
-def _relative(ours: Tensor, reference: Tensor) -> float:
-    norm = float(reference.norm())
-    error = float((ours - reference).norm()) / norm if norm else 0.0
-    return error if error == error else float("inf")
+    return relative_error(logits["bf16"], logits["fp32"]), worst

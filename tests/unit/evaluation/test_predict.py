@@ -5,7 +5,7 @@ import pytest
 
 from convwise.errors import DataError
 from convwise.evaluation.predict import (
-    BATCH_SIZE,
+    LARGEST_BATCH,
     predict_logits,
     predict_probabilities,
     softmax,
@@ -21,7 +21,7 @@ def test_an_answer_does_not_depend_on_the_images_beside_it(
     np.testing.assert_allclose(alone, together[:40], atol=1e-5)
     turned = predict_probabilities(model, pixels[::-1])[::-1]
     np.testing.assert_allclose(turned, together, atol=1e-5)
-    assert len(pixels) > BATCH_SIZE
+    assert len(pixels) > LARGEST_BATCH
 
 
 def test_probabilities_are_the_softmax_of_logits_over_the_temperature(

@@ -288,3 +288,13 @@ def test_compiling_is_counted_and_what_is_compiled_already_is_not(
     after = parallel.seconds_of_compiling()
     nothing(torch.zeros(1))
     assert before < after == parallel.seconds_of_compiling()
+
+
+@pytest.mark.usefixtures("fresh_answer")
+def test_there_are_none_where_numba_fails_to_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As with a Numba that does not know this NumPy: found, and of no use.
+    monkeypatch.delitem(sys.modules, "convwise.kernels.parallel")
+    monkeypatch.delattr(kernels, "parallel")
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    assert not kernels.available()

@@ -3,17 +3,21 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from convwise.data.batches import to_input
 from convwise.design.plan import plan
+from convwise.image import ImageFormat
 from convwise.kernels import available
 from convwise.model import race as race_module
 from convwise.model.build import ConvNet, build
 from convwise.model.modules import BatchNorm, Dropout, MaxPool
 from convwise.model.modules.raced import Raced
 from convwise.model.race import LayerRace
+from convwise.model.random_batch import random_batch
 
 if not available():
     pytest.skip("kernels need Numba and torch's OpenMP threads", allow_module_level=True)
@@ -184,3 +188,12 @@ def test_the_seconds_of_compiling_are_told_apart(
     race.run(network, torch.float32)
     race.run(network, torch.bfloat16)
     assert race.seconds_of_compiling == 2.5
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_numbers_lie_in_memory_as_a_real_batch_does(channels: int) -> None:
+    pixels = np.zeros((2, 5, 7, channels), np.uint8)
+    real = to_input(pixels, ImageFormat(5, 7, channels))
+    drawn = random_batch((2, channels, 5, 7), seed=0)
+    assert drawn.stride() == real.stride()
+    assert drawn.bfloat16().stride() == real.stride()

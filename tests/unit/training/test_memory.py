@@ -9,7 +9,8 @@ from convwise.design.plan import plan
 from convwise.errors import TrainingError
 from convwise.model.build import ConvNet
 from convwise.training.fit import fit_model
-from convwise.training.memory import fitting_batch_size, is_out_of_memory
+from convwise.training.memory import fitting_batch_size
+from convwise.training.out_of_memory import is_out_of_memory
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 

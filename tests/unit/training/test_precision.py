@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,8 @@ from torch import Tensor, nn
 from convwise.design.plan import plan
 from convwise.model.build import ConvNet, build
 from convwise.training import precision
+from convwise.training.kept_race import race_once
+from convwise.training.layer_precision import LayerHeat
 from convwise.training.precision import Race, computing_in, race
 
 Step = Callable[[nn.Module, Tensor, Tensor, str], Tensor]
@@ -136,3 +139,54 @@ def test_bf16_computes_in_bf16(network: ConvNet) -> None:
     for chosen, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         with computing_in(chosen):
             assert network(IMAGES).dtype == dtype
+
+
+def heats(*chosen: str) -> tuple[LayerHeat, ...]:
+    names = ("conv1", "dense1")
+    return tuple(
+        LayerHeat((name,), (12, 1, 8, 8), 1.0, 1.0, 0.0, each, "")  # type: ignore[arg-type]
+        for name, each in zip(names, chosen, strict=True)
+    )
+
+
+def test_layers_that_lost_stay_in_fp32_while_the_network_races(
+    network: ConvNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bf16_seconds(monkeypatch, {"fp32": 1.0, "bf16": 0.5})
+    whole, mixed = (
+        race(network, IMAGES, LABELS, layers=layers) for layers in ((), heats("bf16", "fp32"))
+    )
+    assert mixed.chosen == "bf16"
+    assert mixed.layers == heats("bf16", "fp32")
+    assert mixed.contenders[1].relative_error != whole.contenders[1].relative_error
+
+
+def test_where_no_layer_is_faster_in_bf16_the_network_is_not_tried(network: ConvNet) -> None:
+    result = race(network, IMAGES, LABELS, layers=heats("fp32", "fp32"))
+    assert result.chosen == "fp32"
+    assert result.speed > 0
+    lost = result.contenders[1]
+    assert (lost.images_per_second, lost.verdict) == (None, "no layer is faster in bf16")
+
+
+def test_an_outcome_is_kept_and_decides_again(
+    network: ConvNet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tuned: list[torch.dtype] = []
+
+    def once(name: str, layers: tuple[LayerHeat, ...] = ()) -> Race:
+        def tune(network: nn.Module, number: torch.dtype) -> None:
+            tuned.append(number)
+
+        return race_once(name, network, IMAGES, LABELS, tune, layers, tmp_path / "notes.json")
+
+    bf16_seconds(monkeypatch, {"fp32": 1.0, "bf16": 0.5})
+    first = once("a")
+    bf16_seconds(monkeypatch, {"fp32": 1.0, "bf16": 4.0})
+    tuned.clear()
+    assert once("a") == first
+    assert tuned == [torch.float32, torch.bfloat16]
+    assert once("b").chosen == "fp32"
+    assert once("a", heats("bf16", "fp32")).chosen == "fp32"
+    (tmp_path / "notes.json").write_text('{"x": {"chosen": "fp16", "race": []}}')
+    assert once("a").chosen == "fp32"

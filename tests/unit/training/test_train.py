@@ -69,10 +69,9 @@ def test_run_json_tells_what_was_asked_and_what_came_of_it(run: Run, decoded: De
     facts = read(run, "run.json")
     assert facts.keys() == {
         *("convwise", "status", "command", "created", "asked", "recipe", "network", "image_format"),
-        *("data", "seed", "threads", "precision", "kernels", "versions", "machine", "result"),
-        *("fuse", "saving", "decides_bits", "setbacks"),
-        "temperature",
-        "early_stopping",
+        *("data", "seed", "threads", "precision", "precision_by_layer", "kernels", "versions"),
+        *("machine", "result", "fuse", "saving", "decides_bits", "setbacks"),
+        *("temperature", "early_stopping"),
     }
     assert (facts["status"], facts["command"]) == ("finished", "convwise train bars/")
     assert facts["asked"] == {"epochs": 2, "batch_size": 10, "prune_easy": 0.0}

@@ -26,6 +26,7 @@ from convwise.model.modules.pooling import AveragePool, BlurPool, GlobalAverage,
 from convwise.model.modules.raced import Raced
 from convwise.model.modules.shapes import Apply, FlattenMaps, Pad
 from convwise.model.modules.types import Activation, Pair, Sides
+from convwise.model.modules.weighted import Weighted
 
 __all__ = [
     "ActivatedSum",
@@ -53,5 +54,6 @@ __all__ = [
     "SeparableConvolution",
     "Sides",
     "Sum",
+    "Weighted",
     "subsample",
 ]

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convwise.model.modules.types import Activation, Pair, Sides
+from convwise.model.modules.weighted import Weighted
 
 
 def subsample(x: Tensor, strides: Pair) -> Tensor:
@@ -18,7 +19,7 @@ def subsample(x: Tensor, strides: Pair) -> Tensor:
     return x if strides == (1, 1) else x[:, :, :: strides[0], :: strides[1]]
 
 
-class Convolution(nn.Module):
+class Convolution(Weighted):
     """2-D convolution with explicit padding, then an optional activation.
 
     Args:
@@ -48,21 +49,28 @@ class Convolution(nn.Module):
         self.subsampling, self.strides = (strides, (1, 1)) if pointwise else ((1, 1), strides)
         self.dilation, self.groups = dilation, groups
         self.activation = activation
-        left, right, top, bottom = pad
-        self._even = left == right and top == bottom
-        self._pad = pad
+        self.pad = pad
 
-    def forward(self, x: Tensor) -> Tensor:
+    def weighted_sum(self, x: Tensor) -> Tensor:
         """(batch, in, height, width) → (batch, filters, height', width')."""
-        padding = (self._pad[2], self._pad[0]) if self._even else (0, 0)
-        if not self._even:
-            x = F.pad(x, self._pad)
+        left, right, top, bottom = self.pad
+        padding = (top, left)
+        if left != right or top != bottom:
+            x, padding = F.pad(x, self.pad), (0, 0)
         x = subsample(x, self.subsampling)
-        x = F.conv2d(x, self.kernel, self.bias, self.strides, padding, self.dilation, self.groups)
-        return x if self.activation is None else self.activation(x)
+        return F.conv2d(
+            x, self.kernel, self.bias, self.strides, padding, self.dilation, self.groups
+        )
+
+    def sum_key(self) -> str:
+        """Return the shapes."""
+        return (
+            f"convolution {tuple(self.kernel.shape)} {self.pad} {self.subsampling} {self.strides}"
+            f" {self.dilation} {self.groups} {self.bias is not None}"
+        )
 
 
-class SeparableConvolution(nn.Module):
+class SeparableConvolution(Weighted):
     """A depthwise convolution, then a 1×1 convolution, then an optional activation.
 
     Args:
@@ -90,15 +98,20 @@ class SeparableConvolution(nn.Module):
         self.channels, self.pad = channels, pad
         self.strides, self.dilation, self.activation = strides, dilation, activation
 
-    def forward(self, x: Tensor) -> Tensor:
+    def weighted_sum(self, x: Tensor) -> Tensor:
         """(batch, in, height, width) → (batch, filters, height', width')."""
         x = F.pad(x, self.pad) if any(self.pad) else x
         x = F.conv2d(x, self.depthwise_kernel, None, self.strides, 0, self.dilation, self.channels)
-        x = F.conv2d(x, self.pointwise_kernel, self.bias)
-        return x if self.activation is None else self.activation(x)
+        return F.conv2d(x, self.pointwise_kernel, self.bias)
+
+    def sum_key(self) -> str:
+        """Return the shapes."""
+        shapes = (tuple(self.depthwise_kernel.shape), tuple(self.pointwise_kernel.shape))
+        rest = f"{self.pad} {self.strides} {self.dilation} {self.bias is not None}"
+        return f"separable {shapes} {rest}"
 
 
-class FixedConvolution(nn.Module):
+class FixedConvolution(Weighted):
     """Filters that are given, each over each channel, then an optional activation.
 
     Args:
@@ -123,14 +136,17 @@ class FixedConvolution(nn.Module):
         self.channels, self.pad = channels, pad
         self.strides, self.activation = strides, activation
 
-    def forward(self, x: Tensor) -> Tensor:
+    def weighted_sum(self, x: Tensor) -> Tensor:
         """(batch, in, height, width) → (batch, in × filters, height', width')."""
         x = F.pad(x, self.pad) if any(self.pad) else x
-        x = F.conv2d(x, self.kernel.to(x.dtype), None, self.strides, groups=self.channels)
-        return x if self.activation is None else self.activation(x)
+        return F.conv2d(x, self.kernel.to(x.dtype), None, self.strides, groups=self.channels)
+
+    def sum_key(self) -> str:
+        """Return the shapes."""
+        return f"fixed {tuple(self.kernel.shape)} {self.pad} {self.strides}"
 
 
-class FullyConnected(nn.Module):
+class FullyConnected(Weighted):
     """Every output sees every input: ``activation(x @ kernelᵀ + bias)``.
 
     Args:
@@ -151,7 +167,10 @@ class FullyConnected(nn.Module):
         self.bias = nn.Parameter(torch.empty(kernel_shape[0])) if use_bias else None
         self.activation = activation
 
-    def forward(self, x: Tensor) -> Tensor:
+    def weighted_sum(self, x: Tensor) -> Tensor:
         """(batch, features) → (batch, units)."""
-        x = F.linear(x, self.kernel, self.bias)
-        return x if self.activation is None else self.activation(x)
+        return F.linear(x, self.kernel, self.bias)
+
+    def sum_key(self) -> str:
+        """Return the shapes."""
+        return f"dense {tuple(self.kernel.shape)} {self.bias is not None}"

@@ -12,6 +12,7 @@ from convwise.model.modules.convolution import subsample
 from convwise.model.modules.normalization import BatchNorm
 from convwise.model.modules.raced import Raced
 from convwise.model.modules.types import Activation, Pair
+from convwise.model.modules.weighted import Weighted
 
 
 class Sum(nn.Module):
@@ -82,7 +83,7 @@ class ResidualSum(nn.Module):
         return cast(Tensor, self.total(branch, shortcut))
 
 
-class ProjectionShortcut(BatchNorm):
+class ProjectionShortcut(Weighted, BatchNorm):
     """1×1 convolution, then batch normalisation (He et al. 2015, option B)."""
 
     def __init__(
@@ -101,7 +102,15 @@ class ProjectionShortcut(BatchNorm):
 
     def forward(self, x: Tensor, *others: Tensor) -> Tensor:
         """(batch, in, height, width) → (batch, out, height', width')."""
-        return super().forward(F.conv2d(subsample(x, self.strides), self.kernel))
+        return BatchNorm.forward(self, self.summed(x))
+
+    def weighted_sum(self, x: Tensor) -> Tensor:
+        """Convolve."""
+        return F.conv2d(subsample(x, self.strides), self.kernel)
+
+    def sum_key(self) -> str:
+        """Return the shapes."""
+        return f"convolution {tuple(self.kernel.shape)} {self.strides}"
 
 
 class PaddedShortcut(nn.Module):
