@@ -143,7 +143,7 @@ def a_batch(model: TrainedModel, store: PixelStore, size: int) -> tuple[torch.Te
 
 def _resolved(recipe: Recipe, images: int, result: Race) -> Recipe:
     """Return the recipe with the number of epochs, and what depends on it, chosen."""
-    epochs = recipe.epochs_for(images)
+    epochs = recipe.epochs_for(images, result.chosen)
     expected = float(epochs or 0)
     if recipe.time_limit and result.speed:
         by_clock = recipe.time_limit * result.speed / images
