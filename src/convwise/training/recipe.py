@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Balance = Literal["none", "weights", "sampling", "auto"]
 
 # What some five minutes allow on two cores, without and with units for bf16.
-SAMPLES_FOR_AUTO_EPOCHS = {"fp32": 660_000, "bf16": 1_320_000}
+SAMPLES_FOR_AUTO_EPOCHS = {"fp32": 660_000, "bf16": 1_500_000}
 MIN_AUTO_EPOCHS = 12
 MAX_AUTO_EPOCHS = 60
 EPOCHS_FOR_SHIFT = 15
@@ -31,7 +31,7 @@ class Recipe(BaseModel):
 
     Args:
         epochs: passes over the training images; None chooses between 12 and 60 so that about
-            660,000 images are seen, or twice as many in bf16 (see :meth:`epochs_for`).
+            660,000 images are seen, or 1,500,000 in bf16 (see :meth:`epochs_for`).
         time_limit: seconds that training may take, validation between epochs included; the
             learning rate then ends when the time does. With ``epochs`` too, the earlier one ends.
         batch_size: images in a step.
@@ -107,7 +107,7 @@ class Recipe(BaseModel):
         Args:
             images: of the training split.
             precision: that training computes in; where bf16 has won the race, there is time for
-                twice as many epochs.
+                more than twice as many epochs.
         """
         if self.epochs is not None or self.time_limit is not None:
             return self.epochs
