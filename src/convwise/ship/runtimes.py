@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from convwise.data.cores import usable_cores
 from convwise.errors import ModelFileError
-from convwise.evaluation.predict import LARGEST_BATCH, Answer, predict_probabilities
+from convwise.evaluation.predict import LARGEST_BATCH, Answer, Predictor
 from convwise.model.trained import TrainedModel
 from convwise.ship.extras import is_installed, require
 from convwise.ship.onnx_model import INPUT, OUTPUT, onnx_bytes
@@ -42,8 +42,8 @@ class Runtime:
 
 
 def torch_runtime(model: TrainedModel) -> Runtime:
-    """Return the network itself, as it was trained."""
-    return Runtime("torch", lambda pixels: predict_probabilities(model, pixels))
+    """Return the network itself, made ready once."""
+    return Runtime("torch", Predictor(model).probabilities)
 
 
 def onnxruntime_of(file: Path | bytes, threads: int | None = None) -> Runtime:

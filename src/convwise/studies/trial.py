@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convwise.design.plan import Plan
-from convwise.evaluation.predict import predict_probabilities
+from convwise.evaluation.predict import Predictor
 from convwise.model.trained import TrainedModel
 from convwise.studies.cell import MOST_VIEWS, Cell, Cost, Score
 from convwise.studies.material import Material, digest_of, format_of, store_of
@@ -137,14 +137,16 @@ class Trial:
             precision="fp32",
             watcher=Watcher(),
             fuse=fuse,
+            calibrate=False,
         )
 
 
 def _scored(model: TrainedModel, test: TestSet) -> tuple[Score, Pixels]:
     """Return the score on a test set, and the images of its first view."""
+    ask = Predictor(model).probabilities
     right, views, first = np.zeros(len(test.labels), np.uint8), 0, None
     for pixels in test.views:
-        answers = predict_probabilities(model, pixels).argmax(axis=1)
+        answers = ask(pixels).argmax(axis=1)
         right += answers == test.labels
         views += 1
         first = pixels if first is None else first
@@ -154,9 +156,9 @@ def _scored(model: TrainedModel, test: TestSet) -> tuple[Score, Pixels]:
 
 
 def _ms_per_prediction(model: TrainedModel, pixels: Pixels) -> float:
-    seconds = []
+    ask, seconds = Predictor(model).probabilities, []
     for _ in range(3):
         start = time.perf_counter()
-        predict_probabilities(model, pixels)
+        ask(pixels)
         seconds.append(time.perf_counter() - start)
     return 1_000 * float(np.median(seconds)) / len(pixels)
