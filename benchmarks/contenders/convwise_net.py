@@ -39,8 +39,8 @@ CLASSES = tuple("0123456789")
 class Timer(Watcher):
     """Tells the stopwatch about steps and epochs, and leaves validation out."""
 
-    def __init__(self, watch: Stopwatch, batch: int) -> None:
-        self.watch, self.batch = watch, batch
+    def __init__(self, watch: Stopwatch, batch_size: int) -> None:
+        self.watch, self.batch_size = watch, batch_size
         self.steps, self.last_step = 0, 0.0
 
     def started(self, epochs: int | None, steps_per_epoch: int, time_limit: float | None) -> None:
@@ -53,15 +53,15 @@ class Timer(Watcher):
         self.watch.step()
 
     def epoch(self, record: EpochRecord) -> None:
-        self.watch.epoch_ends(self.steps * self.batch, at=self.last_step)
+        self.watch.epoch_ends(self.steps * self.batch_size, at=self.last_step)
         self.watch.epoch_begins()
 
 
 class Rounds(Watcher):
     """Lets the gate stop the training between two steps."""
 
-    def __init__(self, gate: Gate, batch: int) -> None:
-        self.gate, self.batch = gate, batch
+    def __init__(self, gate: Gate, batch_size: int) -> None:
+        self.gate, self.batch_size = gate, batch_size
 
     def started(self, epochs: int | None, steps_per_epoch: int, time_limit: float | None) -> None:
         self.gate.open()
@@ -69,7 +69,7 @@ class Rounds(Watcher):
     def step(
         self, epoch: int, step: int, share: float, loss: float, images_per_second: float
     ) -> None:
-        self.gate.step(self.batch)
+        self.gate.step(self.batch_size)
 
 
 class ConvwiseNet:
