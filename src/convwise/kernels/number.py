@@ -89,7 +89,8 @@ def fused_product_sum(context: Any, one: Any, other: Any, total: Any) -> Any:
 
     def fuse(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = context.get_value_type(total)
-        function = builder.module.declare_intrinsic("llvm.fmuladd", [kind])
+        takes = ir.FunctionType(kind, [kind] * 3)
+        function = builder.module.declare_intrinsic("llvm.fmuladd", [kind], takes)
         return builder.call(function, arguments)
 
     return total(total, total, total), fuse
