@@ -111,7 +111,7 @@ class LayerRace:
         ...                      "8x8x1", 2))
         >>> race = LayerRace(network, torch.zeros(4, 1, 8, 8))
         >>> [layers for layers, _ in race.groups.values()]
-        [['pool1']]
+        [['pool1'], ['conv1+pool1']]
     """
 
     def __init__(self, network: nn.Module, images: Tensor, notes: Path | None = None) -> None:
