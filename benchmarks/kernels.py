@@ -5,9 +5,10 @@
 A kernel that moves as few bytes as its work needs, at the speed of a copy, cannot be made faster.
 So each is given tensors of 20 MB in float32 (10 MB in bf16) and its time compared with torch's, and
 with that of a copy of as many bytes. Then again on the small maps that the last layers of a network
-have, where launching a kernel costs more than running it. Forward and backward are timed apart;
-kernel, torch and copy take turns in every round. The matrix-product peak stands beside them for
-scale.
+have, where launching a kernel costs more than running it. The first convolution with its pooling
+has pictures of Fashion-MNIST's size; it moves little, and there arithmetic limits it. Forward and
+backward are timed apart; kernel, torch and copy take turns in every round. The matrix-product peak
+stands beside them for scale.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from convwise.kernels.batch_norm import batch_norm, torch_batch_norm
 from convwise.kernels.dropout import dropout, torch_dropout
 from convwise.kernels.max_pool import max_pool, torch_max_pool
 from convwise.kernels.pictures import placed_pictures
+from convwise.kernels.pooled_convolution import pooled_convolution, torch_pooled_convolution
 from convwise.kernels.residual_sum import residual_sum, torch_residual_sum
 from convwise.model.allocator import keep_freed_memory
 from convwise.training.machine import machine_facts, package_versions
@@ -39,6 +41,7 @@ HERE = Path(__file__).resolve().parent
 # 128 images of 36×36 with 32 channels are 21.2 MB in float32.
 SHAPE = (128, 32, 36, 36)
 SMALL = (128, 128, 7, 7)
+FIRST, FILTERS = (128, 1, 28, 28), 32
 PICTURES = ImageFormat(128, 128, 3, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
 ROUNDS, WARM_UP = 15, 3
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -88,6 +91,32 @@ def layer_cases(number: torch.dtype, shape: Shape) -> dict[str, tuple[Work, Work
         cases[f"{name}, forward"] = (_forward(ours, x), _forward(theirs, x), forward)
         cases[f"{name}, backward"] = (_backward(ours, x), _backward(theirs, x), backward)
     return cases
+
+
+def first_layers_case(number: torch.dtype) -> dict[str, tuple[Work, Work, int]]:
+    """Return the first convolution over grey pictures, with pooling and ReLU."""
+    x = _channels_last(torch.randn(FIRST))
+    kernel = torch.randn(FILTERS, 1, 3, 3, requires_grad=True)
+    bias = torch.randn(FILTERS, requires_grad=True)
+    size = torch.empty(0, dtype=number).element_size()
+    pooled = FIRST[0] * FILTERS * (FIRST[2] // 2 - 1) * (FIRST[3] // 2 - 1)
+    moved = 4 * x.numel() + (size + 1) * pooled
+    name = "first convolution 3×3 with pooling and ReLU"
+    ways: list[list[Work]] = [[], []]
+    for layer in (pooled_convolution, torch_pooled_convolution):
+        ways[0].append(lambda layer=layer: layer(x, kernel, bias, True, number))
+        y = layer(x, kernel, bias, True, number)
+        slope = torch.randn_like(y)
+        ways[1].append(
+            lambda y=y, slope=slope: torch.autograd.grad(
+                y, [kernel, bias], slope, retain_graph=True
+            )
+        )
+    forward, backward = ways
+    return {
+        f"{name}, forward": (forward[0], forward[1], moved),
+        f"{name}, backward": (backward[0], backward[1], moved),
+    }
 
 
 def picture_case() -> dict[str, tuple[Work, Work, int]]:
@@ -200,6 +229,8 @@ def main() -> int:
             if kind == torch.float32 and shape == SHAPE:
                 cases |= picture_case()
             key = f"{number} {'×'.join(map(str, shape))}"
+            if shape == SHAPE:
+                cases |= first_layers_case(kind)
             results[key] = {name: measured(*case) for name, case in cases.items()}
     facts = {
         "benchmark": "kernels",

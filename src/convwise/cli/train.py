@@ -38,7 +38,11 @@ def train(
     /,
     *,
     network: Annotated[
-        str | None, Parameter(help="Zoo name, notation text or file. Default: fast.")
+        str | None,
+        Parameter(
+            help="Zoo name, notation text or file; auto is fast, as wide as --time-limit allows."
+            " Default: fast."
+        ),
     ] = None,
     from_: Annotated[
         str | None,
@@ -50,6 +54,10 @@ def train(
     ] = None,
     weights: Annotated[
         Path | None, Parameter(help="Safetensors file with torchvision's names, for --from.")
+    ] = None,
+    recipe: Annotated[
+        Literal["default", "best"] | None,
+        Parameter(help="best is for accuracy without a clock: a wider network, longer."),
     ] = None,
     epochs: Annotated[
         int | None,
@@ -122,9 +130,10 @@ def train(
     ] = False,
 ) -> int:
     """Train a classifier."""
-    recipe, request = read_settings(
+    settings, request = read_settings(
         config,
         set_ or (),
+        recipe=recipe,
         network=network,
         precision=precision,
         seed=seed,
@@ -159,7 +168,7 @@ def train(
         request.pop("precision", None)
         arguments = sys.argv[1:]
         return search_rate(
-            data, recipe, out=out, arguments=arguments, as_json=json, **data_options, **request
+            data, settings, out=out, arguments=arguments, as_json=json, **data_options, **request
         )
     # torch takes seconds to import: --help and a wrong option answer without it.
     from convwise.report.of_run import report_run
@@ -175,7 +184,7 @@ def train(
         profiler = StepProfiler(view) if profile else None
         run = train_classifier(
             data,
-            recipe=recipe,
+            recipe=settings,
             start_from=from_,
             weights=weights,
             out=out,

@@ -81,3 +81,16 @@ def is_nan(context: Any, value: Any) -> Any:
         return builder.fcmp_unordered("uno", arguments[0], arguments[0])
 
     return types.boolean(value), by_bits if value == types.uint16 else by_comparison
+
+
+@intrinsic
+def fused_product_sum(context: Any, one: Any, other: Any, total: Any) -> Any:
+    """Return ``one * other + total``, rounded once where the processor has a way to."""
+
+    def fuse(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = context.get_value_type(total)
+        takes = ir.FunctionType(kind, [kind] * 3)
+        function = builder.module.declare_intrinsic("llvm.fmuladd", [kind], takes)
+        return builder.call(function, arguments)
+
+    return total(total, total, total), fuse

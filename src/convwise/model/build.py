@@ -18,6 +18,7 @@ from convwise.model.modules import (
     Convolution,
     FullyConnected,
     MaxPool,
+    PooledConvolution,
     ResidualSum,
 )
 from convwise.model.weights import initialise
@@ -44,14 +45,19 @@ class ConvNet(nn.Module):
         last = plan.rows[-1]
         for row in plan.rows:
             self.add_module(row.name, _lower_last(row) if row is last else lower(row))
+        self._first_two = ""
         if fuse:
             for rows in plan.sequences:
                 self._pool_before_relu(rows)
                 self._relu_with_what_precedes(rows)
+            self._pool_with_the_first_convolution(plan.tree)
 
     def forward(self, images: Tensor) -> Tensor:
         """(batch, channels, height, width) float → (batch, classes) logits."""
-        return self._run(self.plan.tree, images)
+        if not self._first_two:
+            return self._run(self.plan.tree, images)
+        first_two = cast(nn.Module, self._modules[self._first_two])
+        return self._run(self.plan.tree[2:], first_two(images))
 
     def _run(self, rows: tuple[Row, ...], x: Tensor) -> Tensor:
         for row in rows:
@@ -71,6 +77,16 @@ class ConvNet(nn.Module):
                 continue
             if module.activation is F.relu:
                 module.activation, pool.activation = None, F.relu
+
+    def _pool_with_the_first_convolution(self, rows: tuple[Row, ...]) -> None:
+        """Let the pictures' own convolution and the pooling after it be computed at once."""
+        if len(rows) < 2:
+            return
+        first, second = (cast(nn.Module, self._modules[row.name]) for row in rows[:2])
+        both = PooledConvolution.of(first, second)
+        if both is not None:
+            self._first_two = f"{rows[0].name}+{rows[1].name}"
+            self.add_module(self._first_two, both)
 
     def _relu_with_what_precedes(self, rows: tuple[Row, ...]) -> None:
         """Let batch normalisation, and the sum of a residual block, apply the ReLU that follows."""

@@ -13,6 +13,7 @@ are rounded otherwise.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import time
@@ -110,7 +111,7 @@ class LayerRace:
         ...                      "8x8x1", 2))
         >>> race = LayerRace(network, torch.zeros(4, 1, 8, 8))
         >>> [layers for layers, _ in race.groups.values()]
-        [['pool1']]
+        [['pool1'], ['conv1+pool1']]
     """
 
     def __init__(self, network: nn.Module, images: Tensor, notes: Path | None = None) -> None:
@@ -140,6 +141,7 @@ class LayerRace:
             if heat.winner == "kernel":
                 for name in names:
                     self._winners[name].add(number)
+                    self._modules[name].kernel_types = frozenset(self._winners[name])
         self.seconds_of_compiling += seconds_of_compiling() - before
         self._notes.save()
         self.apply(network)
@@ -170,7 +172,9 @@ class LayerRace:
         for hook in hooks:
             hook.remove()
         groups: dict[str, tuple[list[str], tuple[int, ...]]] = {}
-        for name, shape in shapes.items():
+        # Not in the order in which they ran: what is made of other raced layers comes after these.
+        for name in filter(shapes.__contains__, self._modules):
+            shape = shapes[name]
             key = f"{self._modules[name].race_key()} {'x'.join(map(str, shape))}"
             groups.setdefault(key, ([], shape))[0].append(name)
         return groups
@@ -191,27 +195,42 @@ Outcome = tuple[float, float, Winner, str]
 
 def _outcome(module: Raced, shape: tuple[int, ...], number: torch.dtype) -> Outcome:
     """Return milliseconds by torch and by the kernel, the winner, and why it won."""
-    inputs = [random_batch(shape, seed=seed).to(number) for seed in range(module.inputs)]
-    if not module.kernel_fits(*inputs):
+    inputs = module.race_inputs(shape, number)
+    if not module.kernel_fits(*(each.detach() for each in inputs)):
         return 0.0, 0.0, "torch", "no kernel for this layer"
+    reference = torch.float32 if module.sums_in_float32 else number
     try:
-        slope = random_batch(module.by_kernel(*inputs).shape, seed=module.inputs).to(number)
-        ours, theirs = (_values(way, inputs, slope) for way in (module.by_kernel, module.by_torch))
+        with _computing_in(number):
+            slope = random_batch(module.by_kernel(*inputs).shape, seed=module.inputs).to(number)
+            ours = _values(module, module.by_kernel, inputs, slope)
+        with _computing_in(reference):
+            theirs = _values(module, module.by_torch, inputs, slope.to(reference))
     except Exception as error:  # a kernel that cannot be compiled here must not end a training
         return 0.0, 0.0, "torch", f"the kernel failed ({type(error).__name__}: {error})"
     worst = max(_difference(a, b) for a, b in zip(ours, theirs, strict=True))
     if not worst <= TOLERANCES[number]:
         return 0.0, 0.0, "torch", f"the kernel's results differ by {worst:.2g}"
-    by_torch, by_kernel = _milliseconds(module, inputs, slope)
+    with _computing_in(number):
+        by_torch, by_kernel = _milliseconds(module, inputs, slope)
     if by_kernel < MARGIN * by_torch:
         return by_torch, by_kernel, "kernel", f"{by_torch / by_kernel:.1f} times as fast"
     return by_torch, by_kernel, "torch", "the kernel is no faster"
 
 
-def _values(way: Callable[..., Tensor], inputs: list[Tensor], slope: Tensor) -> list[Tensor]:
-    """Return a layer's result, and its inputs' gradients for the gradient of the result."""
-    leaves = [each.detach().requires_grad_() for each in inputs]
-    y = way(*leaves)
+def _computing_in(number: torch.dtype) -> contextlib.AbstractContextManager[Any]:
+    """Return the context of a training step in this type."""
+    if number == torch.bfloat16:
+        # Each round casts the weights anew, as each step of a training does.
+        return torch.autocast("cpu", dtype=number, cache_enabled=False)
+    return contextlib.nullcontext()
+
+
+def _values(
+    module: Raced, way: Callable[..., Tensor], inputs: list[Tensor], slope: Tensor
+) -> list[Tensor]:
+    """Return a layer's result, and the gradients that its kernel computes."""
+    y = way(*inputs)
+    leaves = [*(each for each in inputs if each.requires_grad), *module.weights()]
     return [y.detach(), *torch.autograd.grad(y, leaves, slope)]
 
 
@@ -227,7 +246,7 @@ def _milliseconds(module: Raced, inputs: list[Tensor], slope: Tensor) -> tuple[f
     for _ in range(PAIRS):
         for place, way in enumerate((module.by_torch, module.by_kernel)):
             start = time.perf_counter()
-            _values(way, inputs, slope)
+            _values(module, way, inputs, slope)
             best[place] = min(best[place], 1e3 * (time.perf_counter() - start))
         if time.perf_counter() - begun > SECONDS:
             break

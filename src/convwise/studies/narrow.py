@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from convwise.design import Conv2D, Dense, Dropout, Network
-from convwise.design.layer import Layer
-from convwise.design.repeat import Repeat
-from convwise.design.residual import Residual
+from convwise.design import Dropout, Network
+from convwise.design.widths import with_widths
 
 
 def narrowed(network: Network, times: int, *, dropout: bool = True) -> Network:
@@ -16,25 +12,14 @@ def narrowed(network: Network, times: int, *, dropout: bool = True) -> Network:
     Args:
         network: with blocks of one chain only (``residual``, ``repeat``).
         times: divides every width, rounded down to at least 1.
-        dropout: keep its dropout layers.
+        dropout: keep its dropout layers; without, those between blocks are left out.
 
     Example:
         >>> network = Network.from_text("repeat 2 (conv 8 3 same) | flatten | dense classes")
         >>> narrowed(network, 4).to_text().splitlines()[1]
         '  conv 2 3 same'
     """
-    return Network(_narrowed(network.layers, times, dropout))
-
-
-def _narrowed(layers: tuple[Layer, ...], times: int, dropout: bool) -> tuple[Layer, ...]:
-    made: list[Layer] = []
-    for layer in layers:
-        if isinstance(layer, Conv2D):
-            made.append(replace(layer, filters=max(1, layer.filters // times)))
-        elif isinstance(layer, Dense) and isinstance(layer.units, int):
-            made.append(replace(layer, units=max(1, layer.units // times)))
-        elif isinstance(layer, Residual | Repeat):
-            made.append(replace(layer, layers=_narrowed(layer.layers, times, dropout)))
-        elif dropout or not isinstance(layer, Dropout):
-            made.append(layer)
-    return tuple(made)
+    made = with_widths(network, lambda width: max(1, width // times))
+    if dropout:
+        return made
+    return Network(tuple(layer for layer in made.layers if not isinstance(layer, Dropout)))

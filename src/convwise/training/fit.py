@@ -23,6 +23,7 @@ from convwise.model.allocator import keep_freed_memory
 from convwise.model.build import build
 from convwise.model.pretrained.start import Start
 from convwise.model.trained import TrainedModel
+from convwise.training.averaging import WeightAverage
 from convwise.training.balance import ClassSizes
 from convwise.training.checkpoint import Checkpoint
 from convwise.training.decided import Decided, PrecisionChoice, decide
@@ -173,6 +174,8 @@ def fit_model(
         if ending == "interrupted" and not stop.requested:
             ending = _why_stopped(early, watcher)
         seconds = loop.state.progress.seconds
+    if loop.state.average.weights:
+        network.load_state_dict(loop.state.average.weights)
     best = early.restore(network)
     if best is not None:
         watcher.message(str(early))
@@ -257,6 +260,7 @@ def _loop(
         pruning=Pruning(len(train), recipe.prune_easy, model.seed),
         progress=Progress(recipe.epochs, recipe.time_limit, world.clock),
         early_stopping=EarlyStopping(recipe.patience),
+        average=WeightAverage(recipe.ema),
     )
     state.progress.reserve(_expected_validation_seconds(decided.race, len(validation)))
     weights = None

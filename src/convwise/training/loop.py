@@ -181,6 +181,7 @@ class TrainingLoop:
         warm_up_statistics(self.state.network, progress.step)
         set_dropout_keys(self.state.network, self.batches.seed, epoch.number, batch.keys)
         epoch.add(*self._update(batch, torch.from_numpy(weights)))
+        self.state.average.update(self.state.network, progress.step)
         progress.step += 1
 
     def _update(self, batch: Batch, weight: torch.Tensor) -> tuple[int, float, float, float]:
@@ -215,13 +216,15 @@ class TrainingLoop:
         """Validate, record the epoch, and turn to the next one."""
         epoch, progress = self.state.epoch, self.state.progress
         start = time.perf_counter()
+        network = self.state.network
         try:
-            validation_loss, validation_accuracy = self.validate()
+            with self.state.average.in_place(network):
+                validation_loss, validation_accuracy = self.validate()
         except Overdue:
             self._save()
             raise
         self._require_finite(validation_loss, "validation")
-        self.state.network.train()
+        network.train()
         progress.reserve(time.perf_counter() - start)
         record = EpochRecord(
             epoch=epoch.number,
@@ -234,7 +237,8 @@ class TrainingLoop:
             images_per_second=epoch.images_per_second,
         )
         self.state.history.append(record)
-        self.state.early_stopping.observe(record, self.state.network)
+        with self.state.average.in_place(network):
+            self.state.early_stopping.observe(record, network)
         self.state.pruning.share_with(self.world)
         self.state.epoch = EpochSoFar(epoch.number + 1)
         self.keeper.add_epoch(record)

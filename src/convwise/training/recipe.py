@@ -66,6 +66,10 @@ class Recipe(BaseModel):
             all classes count alike, at the price of some accuracy where the test images are as
             unequal. ``auto`` takes weights where the largest class has at least 1.5 times as many
             images as the smallest (:class:`convwise.training.balance.ClassSizes`).
+        ema: the model gets an average of the weights over the last steps, of which each step keeps
+            this share (:class:`convwise.training.averaging.WeightAverage`); so do the figures of
+            each epoch. 0 keeps the last weights, which a learning rate that ends at 0 has settled
+            already.
         patience: training stops when the validation loss has not been lower for so many epochs, and
             the model has the weights of the epoch in which it was lowest; None trains to the end of
             the schedule, where the learning rate is 0, and takes the last weights.
@@ -99,6 +103,7 @@ class Recipe(BaseModel):
     cutmix: float = Field(0.0, ge=0, le=LARGEST_ALPHA)
     prune_easy: float = Field(0.5, ge=0, le=0.9)
     balance: Balance = "none"
+    ema: float = Field(0.0, ge=0, lt=1)
     patience: int | None = Field(None, ge=1, le=100_000)
 
     def epochs_for(self, images: int, precision: Literal["fp32", "bf16"] = "fp32") -> int | None:

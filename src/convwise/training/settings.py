@@ -1,4 +1,4 @@
-"""What a training was asked for: a TOML file, and flags that win over it."""
+"""What a training was asked for: a named recipe, a TOML file, and flags that win over both."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from convwise.errors import OptionError
+from convwise.training.presets import preset
 from convwise.training.recipe import Recipe, parse_duration
 
 # Settings that a file may hold beside the recipe's own.
@@ -22,7 +23,9 @@ def read_settings(
     Args:
         config: a TOML file, or None.
         assignments: texts such as ``rotate=10``, which win over the file.
-        **flags: settings by name that win over both; None stands for "not given".
+        **flags: settings by name that win over both; None stands for "not given". A ``recipe``,
+            here or in the file, names one of :mod:`convwise.training.presets`, over which all else
+            wins.
 
     Raises:
         OptionError: the file cannot be read, or a setting is unknown or out of range.
@@ -35,6 +38,7 @@ def read_settings(
     settings = _read(config) if config else {}
     settings |= assigned(assignments)
     settings |= {name: value for name, value in flags.items() if value is not None}
+    settings = preset(str(settings.pop("recipe", "default"))) | settings
     if isinstance(settings.get("time_limit"), str):
         settings["time_limit"] = parse_duration(settings["time_limit"])
     request = {name: settings.pop(name) for name in _REQUEST if name in settings}

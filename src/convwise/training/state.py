@@ -18,13 +18,14 @@ from torch.optim import Optimizer
 
 from convwise.errors import CheckpointError
 from convwise.model.weights import weights_of
+from convwise.training.averaging import WeightAverage
 from convwise.training.checkpoint import Checkpoint
 from convwise.training.early_stopping import EarlyStopping
 from convwise.training.progress import EpochRecord
 from convwise.training.pruning import Pruning
 from convwise.training.schedule import Progress
 
-_NETWORK, _OPTIMIZER, _BEST = "network.", "optimizer.", "best."
+_NETWORK, _OPTIMIZER, _BEST, _AVERAGE = "network.", "optimizer.", "best.", "average."
 _LAST_LOSSES, _IMAGE_WEIGHTS, _RANDOM = "last_losses", "image_weights", "random_state"
 
 
@@ -114,6 +115,7 @@ class TrainingState:
         learning_rate_factor: what the recipe's rates are multiplied by.
         setbacks: why that is below 1.
         early_stopping: the best epoch so far, and its weights.
+        average: of the weights over the last steps.
     """
 
     network: nn.Module
@@ -125,6 +127,7 @@ class TrainingState:
     learning_rate_factor: float = 1.0
     setbacks: list[Setback] = field(default_factory=list)
     early_stopping: EarlyStopping = field(default_factory=lambda: EarlyStopping(None))
+    average: WeightAverage = field(default_factory=lambda: WeightAverage(0.0))
 
     @property
     def place(self) -> str:
@@ -141,6 +144,8 @@ class TrainingState:
                 if isinstance(value, Tensor):
                     tensors[f"{_OPTIMIZER}{name}.{quantity}"] = value.detach().cpu().contiguous()
         tensors |= {_BEST + name: value for name, value in self.early_stopping.weights.items()}
+        averages = self.average.weights
+        tensors |= {_AVERAGE + name: value.contiguous() for name, value in averages.items()}
         tensors[_LAST_LOSSES] = torch.from_numpy(self.pruning.last_losses)
         if self.epoch.image_weights is not None:
             tensors[_IMAGE_WEIGHTS] = torch.from_numpy(self.epoch.image_weights)
@@ -183,6 +188,7 @@ class TrainingState:
             self.learning_rate_factor = facts["learning_rate_factor"]
             self.setbacks[:] = [Setback(**setback) for setback in facts["setbacks"]]
             self.early_stopping.weights = checkpoint.below(_BEST)
+            self.average.restore(checkpoint.below(_AVERAGE), self.network)
             self.early_stopping.facts = dict(facts["early_stopping"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint is of another training ({error})") from None

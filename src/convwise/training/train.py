@@ -28,6 +28,7 @@ from convwise.training.recipe import Recipe
 from convwise.training.run import Run, choose_folder, require_free
 from convwise.training.tracking import Track, trackers
 from convwise.training.transfer import require_fit
+from convwise.training.width import AUTO, width_for
 from convwise.training.world import ALONE, World
 
 DEFAULT_NETWORK = "fast"
@@ -61,8 +62,9 @@ def train(
 
     Args:
         data: a named data set, a folder of class folders, or a data set that was loaded before.
-        network: a name from the zoo, a notation text, the path of a file, or a Network; ``fast``,
-            or that of ``start_from``, unless given.
+        network: a name from the zoo, a notation text, the path of a file, or a Network; ``auto``
+            is ``fast``, as wide as the recipe's time limit allows (:mod:`convwise.training.width`);
+            ``fast``, or that of ``start_from``, unless given.
         recipe: how to train; the default suits small images, or transfer where there is a
             ``start_from`` (:mod:`convwise.training.transfer`).
         start_from: a trained network to begin with: a run folder, a model file,
@@ -106,7 +108,9 @@ def train(
         require_free(Path(out))
     use_threads(threads, world)
     start = requested_start(start_from, weights)
-    design = start.redesign(network) if start else resolve_network(network or DEFAULT_NETWORK)
+    by_time = network == AUTO and start is None
+    asked = DEFAULT_NETWORK if network is None or by_time else network
+    design = start.redesign(network) if start else resolve_network(asked)
     asked_data = None
     if isinstance(data, str | Path):
         asked_data = DataRequest(str(data), seed, max_bad, cache, data_options)
@@ -118,11 +122,30 @@ def train(
     if start is not None:
         require_fit(start, network_plan, recipe or Recipe())
     decoded = data if isinstance(data, Decoded) else read(data, watcher, max_bad, cache)
+    image_format = decoded.dataset.format if start else measured_format(decoded)
+    name = start.name if start else short_name(asked)
+    if by_time:
+        width = world.agreed(
+            width_for(
+                decoded.stores["train"],
+                image_format,
+                dataset.classes,
+                recipe or Recipe(),
+                precision,
+                watcher,
+                seed=seed,
+                fuse=fuse,
+            )
+            if world.leads
+            else None
+        )
+        name = width.name
+        network_plan = plan(width.network, dataset.format, len(dataset.classes)).require()
     job = Job(
-        name=start.name if start else short_name(network or DEFAULT_NETWORK),
+        name=name,
         plan=network_plan,
         decoded=decoded,
-        image_format=decoded.dataset.format if start else measured_format(decoded),
+        image_format=image_format,
         asked_data=asked_data,
         recipe=recipe or Recipe(),
         seed=seed,

@@ -28,7 +28,8 @@ from convwise.training.resume import resume
 from convwise.training.run import Run
 from convwise.training.train import train
 
-NETWORK = "conv 4 3 same relu | maxpool 2 | flatten | dense classes"
+# With a pooling that is not computed together with the convolution.
+NETWORK = "conv 4 3 same relu | maxpool 3 2 same | flatten | dense classes"
 
 
 def layer_heats(conv1: Precision, dense1: Precision) -> tuple[LayerHeat, ...]:

@@ -100,6 +100,8 @@ CELLS = {
     "early stopping": Cell(steps=4, recipe={"patience": 2, "epochs": 8}),
     "balanced sampling": Cell(steps=5, recipe={"balance": "sampling"}),
     "class weights": Cell(recipe={"balance": "weights"}),
+    "averaged weights": Cell(steps=5, recipe={"ema": 0.9}),
+    "averaged weights, early stopping": Cell(recipe={"ema": 0.8, "patience": 2, "epochs": 8}),
 }
 
 

@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from convwise.design.plan import plan
+from convwise.design.resolve import resolve_network
 from convwise.errors import OptionError
+from convwise.image import ImageFormat
+from convwise.training.presets import PRESETS
 from convwise.training.recipe import Recipe
 from convwise.training.settings import read_settings
 
@@ -42,3 +46,35 @@ def test_a_recipe_knows_its_augmentation_and_mixing() -> None:
     assert not recipe.augmentation.flip
     assert recipe.mixing
     assert not Recipe().mixing
+
+
+def test_a_named_recipe_gives_way_to_everything_else(tmp_path: Path) -> None:
+    config = tmp_path / "recipe.toml"
+    config.write_text('recipe = "best"\nbatch_size = 10\n')
+    named, request = read_settings(config)
+    assert named == Recipe(**{**_of("best"), "batch_size": 10})
+    assert request == {"network": PRESETS["best"]["network"]}
+    asked, request = read_settings(config, ["epochs=2"], network="lenet")
+    assert (asked.epochs, request) == (2, {"network": "lenet"})
+
+
+def test_a_flag_names_the_recipe_rather_than_the_file(tmp_path: Path) -> None:
+    config = tmp_path / "recipe.toml"
+    config.write_text('recipe = "best"\n')
+    assert read_settings(config, recipe="default") == (Recipe(), {})
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_each_named_recipe_is_one_that_can_be_trained(name: str) -> None:
+    _, request = read_settings(None, recipe=name)
+    network = resolve_network(request.get("network", "fast"))
+    assert plan(network, ImageFormat(28, 28, 1), 10).problem is None
+
+
+def test_an_unknown_recipe_is_named_with_those_that_there_are() -> None:
+    with pytest.raises(OptionError, match="recipe 'bset': use default or best"):
+        read_settings(None, recipe="bset")
+
+
+def _of(name: str) -> dict[str, object]:
+    return {key: value for key, value in PRESETS[name].items() if key != "network"}

@@ -22,6 +22,7 @@ from convwise.model.modules.joining import (
     Sum,
 )
 from convwise.model.modules.normalization import BatchNorm, LayerNorm
+from convwise.model.modules.pooled_convolution import PooledConvolution
 from convwise.model.modules.pooling import AveragePool, BlurPool, GlobalAverage, GlobalMax, MaxPool
 from convwise.model.modules.raced import Raced
 from convwise.model.modules.shapes import Apply, FlattenMaps, Pad
@@ -48,6 +49,7 @@ __all__ = [
     "Pad",
     "PaddedShortcut",
     "Pair",
+    "PooledConvolution",
     "ProjectionShortcut",
     "Raced",
     "ResidualSum",

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from convwise.model.random_batch import random_batch
+
 
 class Raced(nn.Module):
     """A layer that torch computes, or a fused kernel where it has won the race.
@@ -14,6 +16,9 @@ class Raced(nn.Module):
     Attributes:
         raced: whether a race settles it; otherwise the kernel is used wherever there is one.
         inputs: how many tensors it takes, all of one shape.
+        differentiates_inputs: whether the kernel computes the gradients of its inputs.
+        sums_in_float32: whether the kernel does, whatever the type of its result: it is then
+            compared with torch's results in float32.
         kernel_types: types of number for which the kernel is used; see ``convwise.model.race``.
         kernel_fits: whether there is a kernel for this layer, in its present mode, on these inputs.
         by_torch: computes the layer by torch's operations.
@@ -27,6 +32,8 @@ class Raced(nn.Module):
 
     raced = True
     inputs = 1
+    differentiates_inputs = True
+    sums_in_float32 = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,6 +45,19 @@ class Raced(nn.Module):
         if known and x.numel() and self.kernel_fits(x, *others):
             return self.by_kernel(x, *others)
         return self.by_torch(x, *others)
+
+    def race_inputs(self, shape: tuple[int, ...], number: torch.dtype) -> list[Tensor]:
+        """Return numbers to race on; pictures, which need no gradient, are float32."""
+        if not self.differentiates_inputs:
+            number = torch.float32
+        return [
+            random_batch(shape, seed=seed).to(number).requires_grad_(self.differentiates_inputs)
+            for seed in range(self.inputs)
+        ]
+
+    def weights(self) -> list[nn.Parameter]:
+        """Return the weights whose gradients the kernel computes."""
+        return []
 
     def race_key(self) -> str:
         """Return what, besides the input's shape and type, the time depends on."""
