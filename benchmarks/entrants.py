@@ -62,8 +62,13 @@ ENTRANTS = (
     Entrant("torch-fp32", "PyTorch, as its tutorials", "plain_torch.py", True),
     Entrant("torch-bf16", "PyTorch, bf16 channels_last", "expert_torch.py", more=_BF16),
 )  # fmt: skip
+# Unless told otherwise convwise predicts in fp32, whatever it was trained in.
+PREDICTORS = (
+    *ENTRANTS,
+    Entrant("convwise-bf16", 'convwise, precision="bf16"', "convwise_net.py", more=_BF16),
+)
 OURS = ENTRANTS[0].name
-TITLES = {each.name: each.title for each in ENTRANTS}
+TITLES = {each.name: each.title for each in PREDICTORS}
 DEFAULTS = tuple(each.name for each in ENTRANTS if each.default)
 
 
@@ -87,7 +92,11 @@ class Setting:
 
     def environment(self, entrant: Entrant) -> dict[str, str]:
         """Return the environment of an entrant's process."""
-        ours = os.pathsep.join(filter(None, sys.path)) if entrant.name == OURS else None
+        ours = (
+            os.pathsep.join(filter(None, sys.path))
+            if entrant.script == ENTRANTS[0].script
+            else None
+        )
         found = worker_environment(self.threads, python_path=ours)
         if self.isa is not None:
             found |= {"ONEDNN_MAX_CPU_ISA": self.isa, "NUMBA_CPU_NAME": "generic"}

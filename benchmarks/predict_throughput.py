@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from entrants import DEFAULTS, ENTRANTS, Setting, find_pythons
+from entrants import DEFAULTS, PREDICTORS, Setting, find_pythons
 from measuring import bf16_in_hardware, limit_cores, write_json
 from nets import NETS, print_net
 from peers import default_folder
@@ -88,7 +88,7 @@ def predict_in_turns(
 def main() -> int:
     asked = _read_arguments()
     limit_cores(asked.threads)
-    entrants = {each.name: each for each in ENTRANTS if each.name in asked.contenders}
+    entrants = {each.name: each for each in PREDICTORS if each.name in asked.contenders}
     pythons = find_pythons(entrants.values(), asked.peers)
     learn = {
         "images": 512 if asked.quick else LEARN_IMAGES,
@@ -147,7 +147,7 @@ def _facts(asked: argparse.Namespace) -> Facts:
 
 
 def _read_arguments() -> argparse.Namespace:
-    names = [each.name for each in ENTRANTS]
+    names = [each.name for each in PREDICTORS]
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
     add("--rounds", type=int, default=5, help="how often everyone is measured")

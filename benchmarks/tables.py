@@ -25,6 +25,7 @@ TITLES = {
     "keras-torch": "Keras on torch",
     "torch-fp32": "PyTorch, as its tutorials",
     "torch-bf16": "PyTorch, bf16 channels_last",
+    "convwise-bf16": 'convwise, precision="bf16"',
 }
 # Times the best peer in any precision, and times the best peer's default.
 GOALS = {"keras-convnet": (3.0, 5.0)}
@@ -123,7 +124,8 @@ def predict_tables(facts: Facts) -> str:
     """Return latency and speed of all entrants, and convwise's ratios to the best of them."""
     rows = []
     for row in facts["results"]:
-        cells = [row["net"], str(row["batch"]), _name(row), figure(row.get("latency_ms"), ",.2f")]
+        name = TITLES.get(row["contender"], row["contender"])
+        cells = [row["net"], str(row["batch"]), name, figure(row.get("latency_ms"), ",.2f")]
         cells.append(figure(row.get("images_per_second"), ",.0f"))
         agreement = row.get("agreement_with_fp32")
         cells += ["–" if agreement is None else f"{agreement:.2%}", _count(row)]

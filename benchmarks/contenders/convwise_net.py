@@ -110,7 +110,8 @@ class ConvwiseNet:
                 path = Path(folder) / "model.safetensors"
                 path.write_bytes(model_bytes(self.fitted.model))
                 self._classifier = Classifier.load(path)
-        found: Classes = self._classifier.predict_proba(images).argmax(axis=1)
+        probabilities = self._classifier.predict_proba(images, precision=self.job.precision)
+        found: Classes = probabilities.argmax(axis=1)
         return found
 
     def predict_in_fp32(self, images: Pixels) -> Classes:
