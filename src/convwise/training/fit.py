@@ -275,7 +275,7 @@ def _loop(
         keeper=keeper,
         stop_requested=lambda: False,
         watcher=watcher,
-        forward=world.wrap(model.network),
+        forward=world.wrap(model.network, sync_norm=recipe.sync_norm),
         world=world,
         class_weights=weights,
     )

@@ -70,6 +70,9 @@ class Recipe(BaseModel):
             this share (:class:`convwise.training.averaging.WeightAverage`); so do the figures of
             each epoch. 0 keeps the last weights, which a learning rate that ends at 0 has settled
             already.
+        sync_norm: with several processes, batch normalisation takes the statistics of the whole
+            batch, as one process would, and not of each process's part; a message more for each
+            layer and direction.
         patience: training stops when the validation loss has not been lower for so many epochs, and
             the model has the weights of the epoch in which it was lowest; None trains to the end of
             the schedule, where the learning rate is 0, and takes the last weights.
@@ -104,6 +107,7 @@ class Recipe(BaseModel):
     prune_easy: float = Field(0.5, ge=0, le=0.9)
     balance: Balance = "none"
     ema: float = Field(0.0, ge=0, lt=1)
+    sync_norm: bool = False
     patience: int | None = Field(None, ge=1, le=100_000)
 
     def epochs_for(self, images: int, precision: Literal["fp32", "bf16"] = "fp32") -> int | None:

@@ -24,6 +24,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from convwise.errors import OptionError, TrainingError
+from convwise.model.modules import BatchNorm
 
 Value = TypeVar("Value")
 
@@ -62,10 +63,18 @@ class World:
         """Return this process's share of a batch or a split; all shares make it up exactly."""
         return positions[self.rank :: self.size]
 
-    def wrap(self, network: nn.Module) -> nn.Module:
-        """Return what computes the forward pass so that gradients are averaged in the backward."""
+    def wrap(self, network: nn.Module, *, sync_norm: bool = False) -> nn.Module:
+        """Return what computes the forward pass so that gradients are averaged in the backward.
+
+        Args:
+            network: the same in all processes.
+            sync_norm: let its normalisation take the statistics of all processes' parts.
+        """
         if self.size == 1:
             return network
+        for module in network.modules():
+            if isinstance(module, BatchNorm):
+                module.over_processes = sync_norm
         # A kernel of one input channel has two equal orders in memory; copying is what follows.
         warnings.filterwarnings("ignore", "Grad strides do not match")
         # Moving statistics are process 0's, before each step.

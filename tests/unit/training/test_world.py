@@ -100,6 +100,9 @@ told["same"] = digest("alone") == digest("killed")
 simple = {"prune_easy": 0, "epochs": 2, "optimizer": "sgd", "learning_rate": 0.02}
 together(training("one", PLAIN, **simple), size=1)
 together(training("two", PLAIN, **simple))
+together(training("normal one", NORMAL, **simple), size=1)
+together(training("normal two", NORMAL, sync_norm=True, **simple))
+together(training("normal apart", NORMAL, **simple))
 print(json.dumps(told))
 """
 
@@ -157,6 +160,17 @@ def test_two_processes_learn_what_one_does(told: Any) -> None:
     for ours, theirs in zip(one, two, strict=True):
         for name in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"):
             assert ours[name] == pytest.approx(theirs[name], rel=1e-4), name
+
+
+def test_with_synchronised_normalisation_two_processes_learn_what_one_does(told: Any) -> None:
+    folder, _ = told
+    one, two, apart = (
+        history(folder / name)[-1] for name in ("normal one", "normal two", "normal apart")
+    )
+    for name in ("train_loss", "validation_loss"):
+        assert two[name] == pytest.approx(one[name], rel=1e-3), name
+        # Else the test would show nothing.
+        assert apart[name] != pytest.approx(one[name], rel=1e-3), name
 
 
 def test_the_parts_of_all_processes_make_up_a_batch() -> None:

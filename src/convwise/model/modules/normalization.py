@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convwise.model.modules.raced import Raced
 from convwise.model.modules.types import Activation
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    """The sum over all processes, whose gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, part: Tensor) -> Tensor:
+        total = part.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        total = slope.contiguous().clone()
+        dist.all_reduce(total)
+        return total
+
+
+def sum_over_processes(part: Tensor) -> Tensor:
+    """Return the sum of all processes' tensors of one shape."""
+    total: Tensor = _SumOverProcesses.apply(part)  # type: ignore[no-untyped-call]
+    return total
 
 
 class BatchNorm(Raced):
@@ -21,6 +44,7 @@ class BatchNorm(Raced):
     Attributes:
         momentum_limit: an upper bound of the momentum, which a training may lower in its first
             steps so that the moving statistics do not start from values that mean nothing.
+        over_processes: take the statistics of a batch over all processes that share it.
         keeps_statistics: normalise by the moving statistics in training too, and leave them.
         activation: applied to the result, or None.
     """
@@ -40,6 +64,7 @@ class BatchNorm(Raced):
         self.register_buffer("moving_variance", torch.ones(channels))
         self.momentum, self.epsilon = momentum, epsilon
         self.momentum_limit = 1.0
+        self.over_processes = False
         self.keeps_statistics = False
         self.activation: Activation | None = None
 
@@ -68,7 +93,7 @@ class BatchNorm(Raced):
 
     def kernel_fits(self, x: Tensor) -> bool:
         """Say no outside of training, for one value a channel, and to other activations."""
-        trains = self.training and x.numel() > x.shape[1]
+        trains = self.training and x.numel() > x.shape[1] and not self.over_processes
         return trains and self.activation in (None, F.relu)
 
     def race_key(self) -> str:
@@ -78,7 +103,7 @@ class BatchNorm(Raced):
 
     def _normalised(self, x: Tensor) -> Tensor:
         count = x.numel() // x.shape[1]
-        if not self.training or count == 1:
+        if not self.training or (count == 1 and not self.over_processes):
             # One value per channel has no variance to learn from.
             return F.batch_norm(
                 x,
@@ -90,6 +115,8 @@ class BatchNorm(Raced):
                 0.0,
                 self.epsilon,
             )
+        if self.over_processes:
+            return self._normalised_together(x)
         # The backward pass keeps the tensors that it was given, so only a copy may be corrected.
         moved = self.moving_variance.clone()
         momentum = min(self.momentum, self.momentum_limit)
@@ -107,6 +134,25 @@ class BatchNorm(Raced):
             kept = self.moving_variance * momentum
             self.moving_variance.copy_((moved - kept) * ((count - 1) / count) + kept)
         return x
+
+    def _normalised_together(self, x: Tensor) -> Tensor:
+        """Normalise by mean and variance of all processes' parts of the batch."""
+        number, axes = x.dtype, [axis for axis in range(x.ndim) if axis != 1]
+        shape = [-1 if axis == 1 else 1 for axis in range(x.ndim)]
+        x = x.to(self.moving_mean.dtype)
+        own = x.new_tensor([x.numel() // x.shape[1]])
+        found = sum_over_processes(torch.cat([x.sum(axes), own]))
+        mean, count = found[:-1] / found[-1].detach(), found[-1].detach()
+        x = x - mean.view(shape)
+        variance = sum_over_processes(x.square().sum(axes)) / count
+        with torch.no_grad():
+            moves = 1.0 - min(self.momentum, self.momentum_limit)
+            self.moving_mean.lerp_(mean, moves)
+            self.moving_variance.lerp_(variance, moves)
+        x = x * torch.rsqrt(variance + self.epsilon).view(shape)
+        x = x if self.gamma is None else x * self.gamma.view(shape)
+        x = x if self.beta is None else x + self.beta.view(shape)
+        return x.to(number)
 
 
 class LayerNorm(nn.Module):
