@@ -254,6 +254,8 @@ def _loop(
     # Before the clock of Progress starts: torch's first optimizer imports for a second or more.
     rates = layer_rates(plan) if decided.start else None
     optimizer = make_optimizer(model.network, plan, recipe, rates)
+    # All begin to count at process 0's time.
+    world.sums([])
     state = TrainingState(
         network=model.network,
         optimizer=optimizer,

@@ -225,7 +225,9 @@ class TrainingLoop:
             raise
         self._require_finite(validation_loss, "validation")
         network.train()
-        progress.reserve(time.perf_counter() - start)
+        # Process 0's, or each would have another learning rate.
+        spent = time.perf_counter() - start
+        progress.reserve(self.world.agreed(spent if self.world.leads else None))
         record = EpochRecord(
             epoch=epoch.number,
             train_loss=epoch.mean_loss,

@@ -58,6 +58,15 @@ class Dying(Watcher):
         if self.left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
+class Rates(Watcher):
+    # Leaves the learning rates of one process.
+    def __init__(self, name):
+        self.name, self.rates = name, []
+    def batch(self, record):
+        self.rates.append(record.learning_rate)
+    def epoch(self, record):
+        (FOLDER / self.name).write_text(json.dumps(self.rates))
+
 def together(work, size=2):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -103,6 +112,10 @@ together(training("two", PLAIN, **simple))
 together(training("normal one", NORMAL, **simple), size=1)
 together(training("normal two", NORMAL, sync_norm=True, **simple))
 together(training("normal apart", NORMAL, **simple))
+def hurried(world, rank):
+    train(decoded(), PLAIN, Recipe(time_limit=3.0, batch_size=10), out=FOLDER / "hurried", seed=3,
+          precision="fp32", threads=1, watcher=Rates(f"rates-{rank}.json"), world=world)
+together(hurried)
 print(json.dumps(told))
 """
 
@@ -171,6 +184,13 @@ def test_with_synchronised_normalisation_two_processes_learn_what_one_does(told:
         assert two[name] == pytest.approx(one[name], rel=1e-3), name
         # Else the test would show nothing.
         assert apart[name] != pytest.approx(one[name], rel=1e-3), name
+
+
+def test_under_a_time_limit_all_processes_have_the_same_learning_rates(told: Any) -> None:
+    folder, _ = told
+    first, second = (json.loads((folder / f"rates-{rank}.json").read_text()) for rank in (0, 1))
+    assert len(first) > 1
+    assert first == second
 
 
 def test_the_parts_of_all_processes_make_up_a_batch() -> None:
