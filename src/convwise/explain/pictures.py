@@ -21,6 +21,8 @@ _RISING = (
 )
 # From against over neither to for: equally dark at both ends, light in the middle.
 _SIGNED = ((20, 92, 122), (122, 186, 205), (245, 245, 242), (236, 170, 92), (166, 76, 12))
+# The same on a picture, where both ends have to stand out from black and from white.
+_AGAINST, _FOR = (40, 150, 200), (240, 130, 20)
 _MOST_OPAQUE = 0.85
 
 
@@ -88,6 +90,24 @@ def laid_over(picture: NDArray[np.uint8], shares: NDArray[np.floating]) -> NDArr
     made: NDArray[np.uint8] = np.rint(grey * (1 - opaque) + coloured(shares) * opaque).astype(
         np.uint8
     )
+    return made
+
+
+def signed_over(picture: NDArray[np.uint8], values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return a picture in grey with numbers over it: blue below 0, orange above, clear at 0.
+
+    Args:
+        picture: uint8, (height, width, 1 or 3).
+        values: (height, width); the one farthest from 0 gets the full colour.
+
+    Returns:
+        uint8, (height, width, 3).
+    """
+    reach = float(np.abs(values).max()) or 1.0
+    opaque = _MOST_OPAQUE * (np.abs(values) / reach)[..., np.newaxis]
+    ends = np.where(values[..., np.newaxis] < 0, _AGAINST, _FOR)
+    grey = picture.mean(axis=2, keepdims=True)
+    made: NDArray[np.uint8] = np.rint(grey * (1 - opaque) + ends * opaque).astype(np.uint8)
     return made
 
 
