@@ -82,28 +82,27 @@ class BothPoolings(Figure):
 def both_poolings(classifier: Explained, image: Image, layer: str | None = None) -> BothPoolings:
     """Pool one map by its maxima and by its means.
 
-        Args:
-            classifier: a fitted Classifier or a trained model.
-            image: uint8, (height, width) or (height, width, channels) of any size; a path; or bytes.
-            layer: a pooling layer, whose input is pooled in both ways; None stands for the first one.
-                Where the network has none, its first filters' map is pooled in regions of 2×2.
+    Args:
+        classifier: a fitted Classifier or a trained model.
+        image: uint8, (height, width) or (height, width, channels) of any size; a path; or bytes.
+        layer: a pooling layer, whose input is pooled in both ways; None stands for the first one.
+            Where the network has none, its first filters' map is pooled in regions of 2×2.
 
-        Raises:
-            DesignError: the network has no map that can be pooled.
-            OptionError: the layer is no pooling layer.
-            DataError: the image cannot be used.
+    Raises:
+        DesignError: the network has no map that can be pooled.
+        OptionError: the layer is no pooling layer.
+        DataError: the image cannot be used.
 
-        Example:
-            >>> from convwise.image import ImageFormat
-            >>> from convwise.model.build import build
-            >>> from convwise.data.batches import to_input
-    from convwise.design.plan import plan
-            >>> network = build(plan("maxpool 2 | flatten | dense classes", "4x4x1", 2))
-            >>> model = TrainedModel(network, ImageFormat(4, 4, 1), ("cat", "dog"))
-            >>> picture = np.zeros((4, 4), np.uint8); picture[0, 0] = 255
-            >>> both = both_poolings(model, picture)
-            >>> float(both.largest[0, 0, 0]), float(both.mean[0, 0, 0])
-            (1.0, 0.25)
+    Example:
+        >>> from convwise.image import ImageFormat
+        >>> from convwise.model.build import build
+        >>> from convwise.design.plan import plan
+        >>> network = build(plan("maxpool 2 | flatten | dense classes", "4x4x1", 2))
+        >>> model = TrainedModel(network, ImageFormat(4, 4, 1), ("cat", "dog"))
+        >>> picture = np.zeros((4, 4), np.uint8); picture[0, 0] = 255
+        >>> both = both_poolings(model, picture)
+        >>> float(both.largest[0, 0, 0]), float(both.mean[0, 0, 0])
+        (1.0, 0.25)
     """
     model = model_of(classifier)
     row = _pooling(model.network.plan, layer)

@@ -141,7 +141,7 @@ def strongest_inputs(
 
 @dataclass
 class _Search:
-    """The strongest answers so far of each filter of one layer: (kept, filters), strongest first."""
+    """The strongest answers so far of a layer's filters, (kept, filters), the strongest first."""
 
     stage: Stage
     each: int
