@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,16 @@ def integrated_gradients(
         picture=picture,
         gained=float(logits[0, chosen] - logits[1, chosen]),
     )
+
+
+def require_captum() -> None:
+    """Check that integrated gradients can be computed here.
+
+    Raises:
+        MissingExtraError: captum is not installed.
+    """
+    if importlib.util.find_spec("captum") is None:
+        raise MissingExtraError("captum", "explain")
 
 
 def _captum() -> Any:
