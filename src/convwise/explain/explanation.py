@@ -105,8 +105,9 @@ def explain(
         OptionError: there is no such class or layer.
     """
     in_data = None if data is None else explain_data(model, data, on_step=on_step)
-    chosen = [(name, pixels, None) for name, pixels in images]
-    chosen += [] if in_data is None else _some_of(in_data, pictures)
+    chosen: list[_Chosen] = [(name, pixels, None) for name, pixels in images]
+    if in_data is not None:
+        chosen += _some_of(in_data, pictures)
     explained = []
     for number, (name, pixels, label) in enumerate(chosen, start=1):
         on_step(f"explaining picture {number} of {len(chosen)}")
