@@ -52,7 +52,7 @@ def test_silent_filters_are_counted_and_have_no_patches(made):
     (found,) = strongest_inputs(model, NOISE)
     assert found.silent == (1,)
     assert [bool(patches) for patches in found.patches] == [True, False, True]
-    assert "1 filters never answer" in found.caption or "1 filter never answers" in found.caption
+    assert found.caption.endswith("; 1 filter never answers")
 
 
 def test_a_field_beyond_the_border_is_grey_there(made):
@@ -76,7 +76,7 @@ def test_a_field_larger_than_the_picture_is_the_picture(made):
 def test_channels_are_chosen_evenly_and_no_images_give_nothing(made):
     model = made("conv 50 3 | flatten | dense classes")
     (found,) = strongest_inputs(model, NOISE[:2], channels=3)
-    assert found.channels == (0, 24, 49) or found.channels == (0, 25, 49)
+    assert found.channels == (0, 24, 49)
     assert found.drawn().shape[2] == 3
     assert strongest_inputs(model, NOISE[:0]) == ()
     assert strongest_inputs(made("flatten | dense classes"), NOISE) == ()
