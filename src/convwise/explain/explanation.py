@@ -16,11 +16,12 @@ from convwise.explain.figure import Figure
 from convwise.explain.filters import LearnedFilters, learned_filters
 from convwise.explain.gradients import require_captum
 from convwise.explain.in_data import DataExplanation, OnStep, explain_data
-from convwise.explain.network import has_maps
+from convwise.explain.network import has_maps, row_named
 from convwise.explain.one_picture import ExplainedPicture, explain_picture
 from convwise.explain.pooling import BothPoolings, both_poolings
 from convwise.explain.sources import LoadedSplit
 from convwise.explain.strongest import StrongestInputs, strongest_inputs
+from convwise.explain.subject import class_index
 from convwise.model.trained import TrainedModel
 
 PICTURES = 6
@@ -104,6 +105,11 @@ def explain(
     Raises:
         OptionError: there is no such class or layer.
     """
+    # Before what takes time, not after it.
+    if layer is not None:
+        row_named(model.network.plan, layer)
+    if target is not None:
+        class_index(model, target)
     in_data = None if data is None else explain_data(model, data, on_step=on_step)
     chosen: list[_Chosen] = [(name, pixels, None) for name, pixels in images]
     if in_data is not None:
