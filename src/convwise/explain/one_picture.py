@@ -75,7 +75,7 @@ class ExplainedPicture:
         class_map: by Grad-CAM; None for a network without maps.
         occlusion: by covering parts of it.
         gradients: integrated gradients; None where captum is not installed.
-        seen: what the strongest place of the class map sees; None likewise.
+        seen: what a place of the class map sees, the strongest unless told; None likewise.
         maps: of some layers of filters.
     """
 
@@ -110,6 +110,7 @@ def explain_picture(
     label: str | None = None,
     target: int | str | None = None,
     layer: str | None = None,
+    place: tuple[int, int] | None = None,
 ) -> ExplainedPicture:
     """Explain one picture.
 
@@ -120,9 +121,11 @@ def explain_picture(
         label: its class, where that is known.
         target: place or name of the class to explain; None stands for the predicted one.
         layer: whose maps make the class map; None stands for the last one.
+        place: (row, column) of that map, whose receptive field is drawn; None stands for where most
+            speaks for the class.
 
     Raises:
-        OptionError: there is no such class or layer.
+        OptionError: there is no such class, layer or place.
     """
     probabilities = predict_probabilities(model, picture[np.newaxis])[0]
     order = np.argsort(-probabilities, kind="stable")[:BEST].tolist()
@@ -136,7 +139,7 @@ def explain_picture(
         class_map=found,
         occlusion=occlusion(model, picture, chosen),
         gradients=_gradients(model, picture, chosen),
-        seen=None if found is None else _seen(model, picture, found),
+        seen=None if found is None else _seen(model, picture, found, place),
         maps=_stage_maps(model, picture),
     )
 
@@ -159,10 +162,14 @@ def _gradients(
         return None
 
 
-def _seen(model: TrainedModel, picture: NDArray[np.uint8], found: ClassMap) -> Seen:
-    strongest = int(found.evidence.argmax())
-    place = divmod(strongest, found.evidence.shape[1])
-    return receptive_field(model, picture, found.layer, place)
+def _seen(
+    model: TrainedModel,
+    picture: NDArray[np.uint8],
+    found: ClassMap,
+    place: tuple[int, int] | None,
+) -> Seen:
+    strongest = divmod(int(found.evidence.argmax()), found.evidence.shape[1])
+    return receptive_field(model, picture, found.layer, place or strongest)
 
 
 def _stage_maps(model: TrainedModel, picture: NDArray[np.uint8]) -> tuple[StageMaps, ...]:

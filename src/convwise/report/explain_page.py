@@ -139,7 +139,7 @@ def _picture(picture: ExplainedPicture) -> PictureCard:
         )
     if picture.seen is not None:
         seen = picture.seen
-        words = f"What the map’s strongest place sees: {seen.box.height}×{seen.box.width} pixels"
+        words = f"What place {seen.place} of it sees: {seen.box.height}×{seen.box.width} pixels"
         tiles.append(Tile(shot(seen.drawn(), seen.caption), words))
     maps = tuple(
         Strip(
