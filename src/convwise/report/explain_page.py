@@ -129,8 +129,8 @@ def _picture(picture: ExplainedPicture) -> PictureCard:
         tiles.append(Tile(shot(picture.class_map.drawn(), picture.class_map.caption), words))
     covered = picture.occlusion
     words = (
-        f"Occlusion: the worst {show(covered.window)} cover takes {shown(covered.label)} from"
-        f" {percent(covered.probability)} to {percent(covered.lowest)}"
+        f"Occlusion: {show(covered.window)} covered take {shown(covered.label)} from"
+        f" {percent(covered.probability)} to {percent(covered.lowest)} at the most"
     )
     tiles.append(Tile(shot(covered.drawn(), covered.caption), words))
     if picture.gradients is not None:
