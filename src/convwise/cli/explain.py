@@ -39,10 +39,7 @@ def explain(
     ] = None,
     place: Annotated[
         str | None,
-        Parameter(
-            help="ROW,COLUMN of that map: draw what it sees. Default: where most speaks for the"
-            " class."
-        ),
+        Parameter(help="ROW,COLUMN of that map: draw what it sees. Default: the strongest place."),
     ] = None,
     split: Annotated[
         Literal["test", "validation", "train", "all"],

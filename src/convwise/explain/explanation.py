@@ -102,8 +102,8 @@ def explain(
         data: of :func:`convwise.explain.sources.load_split`, or None.
         target: place or name of the class to explain; None stands for each picture's prediction.
         layer: whose maps make the class maps; None stands for the last one.
-        place: (row, column) of these maps, whose receptive field is drawn; None stands for where
-            most speaks for the class.
+        place: (row, column) of these maps, whose receptive field is drawn; None: see
+            :func:`explain_picture`.
         pictures: how many images of the data to explain one by one, mistakes among them.
         on_step: told what is done next.
 

@@ -52,7 +52,8 @@ def test_silent_filters_are_counted_and_have_no_patches(made):
     )
     (found,) = strongest_inputs(model, NOISE)
     assert found.silent == (1,)
-    assert [bool(patches) for patches in found.patches] == [True, False, True]
+    assert found.channels == (0, 2)
+    assert all(found.patches)
     assert found.caption.endswith("; 1 filter never answers")
 
 
