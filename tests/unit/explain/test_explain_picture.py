@@ -12,7 +12,7 @@ TEXT = (
 
 
 def test_the_drawn_field_is_of_the_last_filters_that_see_less_than_the_picture(made):
-    found = explain_picture(made(TEXT), with_square(5, 5), name="square")
+    found = explain_picture(made(TEXT), with_square(5, 5)[..., None], name="square")
     assert found.seen is not None
     # conv3 sees more than the twelve pixels of a side; conv2 sees 3 + 2 × 2 + 1 of them.
     assert (found.seen.layer, found.seen.box.height) == ("conv2", 8)
@@ -20,7 +20,9 @@ def test_the_drawn_field_is_of_the_last_filters_that_see_less_than_the_picture(m
 
 def test_a_chosen_layer_and_place_are_drawn(made):
     model = made(TEXT)
-    found = explain_picture(model, with_square(5, 5), name="square", layer="conv1", place=(2, 3))
+    found = explain_picture(
+        model, with_square(5, 5)[..., None], name="square", layer="conv1", place=(2, 3)
+    )
     assert found.seen is not None
     assert (found.seen.layer, found.seen.place) == ("conv1", (2, 3))
     assert found.class_map is not None
