@@ -25,7 +25,7 @@ def on_image(values: NDArray[np.floating], row: Row, image: tuple[int, int]) -> 
     down, along = row.field or (None, None)
     rows = _shares(values.shape[0], down, image[0])
     columns = _shares(values.shape[1], along, image[1])
-    laid: NDArray[np.float64] = rows @ values.astype(np.float64) @ columns.T
+    laid: NDArray[np.float64] = np.einsum("yr,rc,xc->yx", rows, values, columns, optimize=True)
     return laid
 
 
