@@ -35,7 +35,7 @@ def test_a_changed_label_is_found_and_written_to_the_table(
     named = {(row["path"], row["label"], row["suggested"]) for row in rows}
     assert ("test/left/7.png", "left", "right") in named
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "Label likely wrong" in page
+    assert "Label may be wrong" in page
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
 
 
