@@ -25,12 +25,13 @@ def on_image(values: NDArray[np.floating], row: Row, image: tuple[int, int]) -> 
     down, along = row.field or (None, None)
     rows = _shares(values.shape[0], down, image[0])
     columns = _shares(values.shape[1], along, image[1])
-    laid: NDArray[np.float64] = np.einsum("yr,rc,xc->yx", rows, values, columns, optimize=True)
+    laid: NDArray[np.float64] = rows @ values @ columns.T
     return laid
 
 
 def _shares(places: int, field: ReceptiveField | None, pixels: int) -> NDArray[np.float64]:
     """Return the share that each place has in each pixel of one axis, (pixels, places)."""
+    middles: NDArray[np.floating]
     if field is None:
         middles = (np.arange(places) + 0.5) * pixels / places - 0.5
     else:
