@@ -18,8 +18,8 @@ from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 
 AUTO = "auto"
-# Widths as shares of `fast`, and for how many passes over the training images there has to be time:
-# measured on Fashion-MNIST, see docs/decisions/0016.
+# Widths as shares of `fast`, and for how many passes over the training images there has to be time.
+# A first guess: the accuracy of each width in a given time has not been measured yet.
 PASSES_NEEDED = {0.5: 0.0, 0.75: 2.0, 1.0: 5.0, 1.5: 8.0, 2.0: 12.0}
 # Without a time limit: what a training in fp32 may see of `fast` (:meth:`Recipe.epochs_for`).
 FAMILIAR = 1.0
