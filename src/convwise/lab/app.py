@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from convwise.lab.access import Access, Guard
+from convwise.lab.access import Access, Guard, Limits
 from convwise.lab.failures import tell_failures
 from convwise.lab.page import Lab, Page
 from convwise.lab.pages import PAGES
@@ -22,12 +22,13 @@ from convwise.lab.views import show_page, stylesheet
 STATIC = Path(__file__).parent / "static"
 
 
-def make_app(places: Places, access: Access) -> ASGIApp:
+def make_app(places: Places, access: Access, limits: Limits | None = None) -> ASGIApp:
     """Return the lab as an ASGI application.
 
     Args:
         places: the folders that it may read.
         access: what every request must show.
+        limits: of what a request may send.
     """
     lab = Lab(places, Uploads())
     app = FastAPI(
@@ -46,7 +47,7 @@ def make_app(places: Places, access: Access) -> ASGIApp:
         app.add_api_route(f"/{page.name}", _shown(lab, page), response_class=HTMLResponse)
         app.include_router(page.router, prefix=f"/api/{page.name}")
     app.mount("/static", StaticFiles(directory=STATIC))
-    return Guard(app, access)
+    return Guard(app, access, limits or Limits())
 
 
 def _lifespan(lab: Lab) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

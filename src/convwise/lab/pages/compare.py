@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -58,10 +60,12 @@ def compared(chosen: Chosen, lab: TheLab) -> dict[str, str]:
         told = str(error).replace(f"{lab.places.runs}/", "")
         return {"html": _curves_alone(lab, folders, names, told)}
     page = comparison_contents(comparison)
-    return {"html": fragment("compare_result.html.j2", page=page, names=names)}
+    rows = [replace(row, run=name) for row, name in zip(page.runs, names, strict=True)]
+    page = replace(page, runs=tuple(rows))
+    return {"html": fragment("compare_result.html.j2", page=page)}
 
 
-def _curves_alone(lab: TheLab, folders: list[Any], names: list[str], why: str) -> str:
+def _curves_alone(lab: TheLab, folders: list[Path], names: list[str], why: str) -> str:
     histories = [
         (letter, read_run(folder).history)
         for letter, folder in zip(_LETTERS, folders, strict=False)

@@ -49,10 +49,10 @@ async function table(signal) {
     sort: byId("sort").value, words: byId("words").value, offset, limit: PART,
   });
   const found = await get(`/api/compare/runs?${query}`, signal);
-  const body = byId("runs").tBodies[0];
+  const body = byId("run-table").tBodies[0];
   if (!offset) body.replaceChildren();
   body.append(...found.runs.map(line));
-  byId("runs").hidden = !found.matching;
+  byId("run-table").hidden = !found.matching;
   byId("more").hidden = offset + PART >= found.matching;
   byId("told").textContent = told(found);
   broken(found.broken);
@@ -89,7 +89,7 @@ byId("compare").addEventListener("click", () => attempt(async () => {
 }));
 byId("clear").addEventListener("click", () => {
   chosen.clear();
-  for (const box of byId("runs").querySelectorAll("input")) box.checked = false;
+  for (const box of byId("run-table").querySelectorAll("input")) box.checked = false;
   tellChosen();
 });
 
