@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,7 +149,7 @@ def test_a_folder_that_a_link_leads_to_from_outside_is_not_shown(
     client: TestClient, places: Places, make_run: MakeRun, tmp_path: Path
 ) -> None:
     outside = make_run(tmp_path / "outside", images_per_class=2)
-    os.symlink(outside, places.runs / "inside")
+    (places.runs / "inside").symlink_to(outside)
     told = client.get("/api/compare/runs").json()
     assert told["runs"] == []
 
@@ -162,7 +161,7 @@ def test_an_id_that_was_handed_out_stops_at_a_link_that_took_its_place(tmp_path:
     [(handed, folder)] = places.run_folders()
     assert places.run(handed) == folder
     folder.rmdir()
-    os.symlink(tmp_path / "elsewhere", folder)
+    folder.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UnknownIdError):
         places.run(handed)
 

@@ -15,8 +15,8 @@ from served_lab import ServedLab
 PAGES = ("/", "/design", "/train", "/explain", "/compare", "/study")
 REQUESTS = (
     "/static/lab.css",
-    "/styles/style.css",
-    "/scripts/design.js",
+    "/report/style.css",
+    "/report/design.js",
     "/api/compare/runs",
     "/api/study/studies",
     "/api/design/zoo/lenet",
@@ -126,11 +126,11 @@ PATHS = (
     "/static/%00",
     "/static/lab.css%00.png",
     "/static/",
-    "/styles/../templates/run.html.j2",
-    "/styles/..%2f..%2fpage_writer.py",
-    "/styles/run.html.j2",
-    "/scripts/..%2f..%2fpage_writer.py",
-    "/scripts/page_writer.py",
+    "/report/../templates/run.html.j2",
+    "/report/..%2f..%2fpage_writer.py",
+    "/report/run.html.j2",
+    "/report/..%2f..%2fpage_writer.py",
+    "/report/page_writer.py",
     "/api/design/zoo/..%2f..%2fetc%2fpasswd",
     "/api/design/bench/learned/..%2f..%2fetc",
     "/api/design/bench/learned/%2fetc",
@@ -183,7 +183,8 @@ def large_ones() -> list[Probe]:
         Probe("a long path", get("/" + "a" * 200_000)),
         Probe("many headers", get("/design", *(f"X-{n}: {'a' * 100}" for n in range(2_000)))),
         Probe("no picture", post(bench, "Content-Length: 4"), b"none"),
-        Probe("deep JSON", post("/api/design/plan", JSON, "Content-Length: 100000"), b"[" * 100_000),
+        Probe("deep JSON", post("/api/design/plan", JSON, "Content-Length: 100000"),
+              b"[" * 100_000),
         Probe("an id that is a path", post("/api/compare/of", JSON, "Content-Length: 17"),
               b'{"runs":["/etc"]}'),
         Probe("an id that climbs", post("/api/compare/of", JSON, "Content-Length: 18"),
@@ -212,7 +213,8 @@ def broken_ones() -> list[Probe]:
         Probe("a websocket", get("/design", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
               "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", cookie="")),
         Probe("smuggling", post("/api/design/plan", "Content-Length: 4",
-              "Transfer-Encoding: chunked", origin="http://evil.example"), b"0\r\n\r\nGET / HTTP/1.1"),
+              "Transfer-Encoding: chunked", origin="http://evil.example"),
+              b"0\r\n\r\nGET / HTTP/1.1"),
     ]  # fmt: skip
 
 
