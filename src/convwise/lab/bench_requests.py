@@ -13,8 +13,9 @@ from starlette.concurrency import run_in_threadpool
 
 from convwise.design.banks import BANKS
 from convwise.design.window import Window
+from convwise.errors import DesignError
 from convwise.lab import samples
-from convwise.lab.bench import Pool, convolved, pooled
+from convwise.lab.bench import Map, Pool, convolved, pooled
 from convwise.lab.learned import Values, first_filters
 from convwise.lab.page import TheLab
 
@@ -88,12 +89,20 @@ class Asked(BaseModel):
 def slid(asked: Asked, lab: TheLab) -> dict[str, Any]:
     """Return the image, the map that the kernel leaves, and the pooled map.
 
+    Where a window does not fit, its arithmetic is the answer (``problem``).
+
     Raises:
-        DesignError: a window does not fit.
         UnknownIdError: the picture is not held any more.
     """
     source = lab.uploads.pixels(asked.picture) if asked.picture else samples.sample(asked.sample)
     image = _grey(source, asked.side)
+    try:
+        return _maps(image, asked)
+    except DesignError as error:
+        return {"problem": str(error)}
+
+
+def _maps(image: Map, asked: Asked) -> dict[str, Any]:
     size = (len(asked.kernel), len(asked.kernel[0]))
     window = Window(size, (asked.stride,) * 2, asked.padding, (asked.dilation,) * 2)
     conv = convolved(image, np.array(asked.kernel), window)
@@ -131,7 +140,7 @@ def learned(run: str, lab: TheLab) -> dict[str, list[Values]]:
     return {"kernels": first_filters(lab.places.run(run))}
 
 
-def _grey(pixels: NDArray[np.uint8], side: int) -> NDArray[np.float64]:
+def _grey(pixels: NDArray[np.uint8], side: int) -> Map:
     """Return (height, width) in 0…1, its longer side as asked."""
     image = Image.fromarray(pixels.squeeze(axis=2) if pixels.shape[2] == 1 else pixels).convert("L")
     shrink = side / max(image.size)

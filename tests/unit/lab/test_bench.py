@@ -117,7 +117,6 @@ def test_relu_comes_before_pooling(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"kernel": [[1.0] * 9] * 9, "side": 6, "padding": "valid"}, "does not fit"),
         ({"kernel": [[1.0, 2.0], [3.0]]}, "as many numbers"),
         ({"kernel": []}, "kernel"),
         ({"kernel": [[1e300]]}, "use numbers from"),
@@ -131,6 +130,12 @@ def test_wrong_settings_are_told(client: TestClient, change: dict[str, Any], wor
     told = client.post(ASK, json={"kernel": SOBEL} | change)
     assert told.status_code == 400
     assert words in told.json()["message"]
+
+
+def test_a_window_that_does_not_fit_is_told_with_its_arithmetic(client: TestClient) -> None:
+    asked = {"kernel": [[1.0] * 9] * 9, "side": 6, "padding": "valid"}
+    told = client.post(ASK, json=asked).json()
+    assert told == {"problem": "a 9×9 window does not fit a 6×6 map"}
 
 
 def test_a_kernel_of_no_numbers_is_told(client: TestClient) -> None:

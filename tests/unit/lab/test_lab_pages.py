@@ -79,11 +79,19 @@ def test_markup_in_a_network_stays_text(client: TestClient) -> None:
     assert "<script" not in told["advice"]
 
 
-@pytest.mark.parametrize("change", [{"image": [0, 28, 1]}, {"classes": 1}, {"image": [28, 28]}])
-def test_sizes_that_cannot_be_are_told(client: TestClient, change: dict[str, Any]) -> None:
-    told = client.post("/api/design/plan", json={"text": "flatten | dense classes"} | change)
+@pytest.mark.parametrize("change", [{"image": [0, 28, 1]}, {"classes": 1}, {"image": [9, 9, 2]}])
+def test_sizes_that_cannot_be_are_told_beside_the_editor(
+    client: TestClient, change: dict[str, Any]
+) -> None:
+    told = planned(client, "flatten | dense classes", **change)
+    assert 'class="problem"' in told["advice"]
+    assert told["result"] is None
+
+
+def test_a_request_that_is_none_is_told_in_one_sentence(client: TestClient) -> None:
+    told = client.post("/api/design/plan", json={"text": "flatten", "image": [28, 28]})
     assert told.status_code == 400
-    assert told.json()["message"]
+    assert told.json()["message"].startswith("image.2: ")
 
 
 @pytest.mark.parametrize("to", ["keras", "torch"])

@@ -26,6 +26,7 @@ def test_a_lab_beside_another_takes_the_next_port() -> None:
     first = bind()
     second = bind()
     try:
+        assert first.listener.getsockname()[0] == "127.0.0.1"
         assert second.port > first.port >= PORT
         assert second.access.token != first.access.token
         assert second.access.cookie != first.access.cookie

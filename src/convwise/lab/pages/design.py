@@ -12,7 +12,7 @@ from convwise.design.advice import advise
 from convwise.design.network import Network
 from convwise.design.plan import Plan, plan
 from convwise.design.source import to_keras, to_torch
-from convwise.errors import DesignError, NotationError
+from convwise.errors import DesignError, NotationError, OptionError
 from convwise.lab.bench_requests import kernel_choices, sample_names
 from convwise.lab.bench_requests import router as bench
 from convwise.lab.page import Lab, Page
@@ -63,7 +63,7 @@ def planned(asked: Asked) -> dict[str, Any]:
         made = asked.plan()
     except NotationError as error:
         return {"advice": _wrong_text(error), "result": None, "line": error.line}
-    except DesignError as error:
+    except (DesignError, OptionError) as error:
         return {"advice": fragment("design_advice.html.j2", message=str(error)), "result": None}
     fixes = []
     if made.problem:

@@ -1,6 +1,6 @@
 // The convolution bench: settings go to the lab, maps come back, the window moves over them.
 
-import { attempt, debounced, Failure, get, post, upload } from "./request.js";
+import { attempt, debounced, get, post, upload } from "./request.js";
 import { byId, element } from "./dom.js";
 import { MapPicture } from "./bench_canvas.js";
 import { arithmetic, paddingWords, regionOfPlace, size, sumOfPlace, windowsOf } from "./bench_words.js";
@@ -31,18 +31,13 @@ function asked() {
 }
 
 const follow = debounced(async (signal) => {
-  try {
-    const settings = asked();
-    state.told = { ...await post("/api/design/bench/map", settings, signal), settings };
-  } catch (error) {
-    if (!(error instanceof Failure) || error.status !== 400) throw error;
-    part("problem").textContent = error.message;
-    part("problem").hidden = false;
-    byId("bench-stage").classList.add("stale");
-    return;
-  }
-  part("problem").hidden = true;
-  byId("bench-stage").classList.remove("stale");
+  const settings = asked();
+  const told = await post("/api/design/bench/map", settings, signal);
+  part("problem").textContent = told.problem || "";
+  part("problem").hidden = !told.problem;
+  byId("bench-shown").classList.toggle("stale", Boolean(told.problem));
+  if (told.problem) return;
+  state.told = { ...told, settings };
   lay();
   player.restart(state.told.conv.rows.outputs * state.told.conv.columns.outputs);
 }, 40);
