@@ -70,7 +70,7 @@ function lay() {
   part("arithmetic").textContent = arithmetic(conv);
 }
 
-function window_(slid, [row, column]) {
+function windowAt(slid, [row, column]) {
   const { rows, columns } = slid;
   const mark = {
     row: row * rows.stride - rows.before, column: column * columns.stride - columns.before,
@@ -88,7 +88,7 @@ function window_(slid, [row, column]) {
 }
 
 function seen(picture, slid, place) {
-  const { row, column } = window_(slid, place);
+  const { row, column } = windowAt(slid, place);
   return Array.from({ length: slid.rows.kernel }, (_, down) =>
     Array.from({ length: slid.columns.kernel }, (__, along) =>
       picture.value(row + down * slid.rows.dilation, column + along * slid.columns.dilation)));
@@ -100,7 +100,7 @@ function showPlace(place, words = true) {
   const wide = conv.columns.outputs;
   const at = [Math.floor(place / wide), place % wide];
   const there = (row, column) => row * wide + column <= place;
-  image.draw(() => true, [window_(conv, at)]);
+  image.draw(() => true, [windowAt(conv, at)]);
   map.draw(there, [{ row: at[0], column: at[1], rows: 1, columns: 1 }]);
   if (pooled) pool.draw((row, column) => there(...end(pooled, row, column)), []);
   if (words) {
@@ -115,15 +115,14 @@ function end(pooled, row, column) {
 }
 
 function showRegion(at) {
-  const { conv, pool: pooled, settings } = state.told;
+  const { pool: pooled, settings } = state.told;
   const all = () => true;
   image.draw(all, []);
-  map.draw(all, [window_(pooled, at)]);
+  map.draw(all, [windowAt(pooled, at)]);
   pool.draw(all, [{ row: at[0], column: at[1], rows: 1, columns: 1 }]);
   const region = seen(map, pooled, at).map((line) => line.map((value) =>
     settings.relu && value !== null ? Math.max(value, 0) : value));
   part("sum").replaceChildren(...regionOfPlace(at, region, pool.value(...at), settings.pool));
-  return conv;
 }
 
 function showPixel([row, column]) {
@@ -218,7 +217,13 @@ export function openBench() {
   pictures();
   pointers();
   kernels();
+  let width = 0;
   const again = () => { if (state.told) { lay(); player.show(); } };
-  new ResizeObserver(again).observe(byId("bench-stage"));
+  // Canvases change the stage's height themselves: only another width asks for other cells.
+  new ResizeObserver(() => {
+    const now = byId("bench-stage").clientWidth;
+    if (now !== width) requestAnimationFrame(again);
+    width = now;
+  }).observe(byId("bench-stage"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
 }

@@ -34,8 +34,8 @@ export class MapPicture {
     this.canvas.style.height = `${this.high * cell}px`;
     this.ratio = ratio;
     const values = this.map.values;
-    this.low = Math.min(0, ...values);
-    this.high_value = Math.max(0, ...values);
+    this.lowest = Math.min(0, ...values);
+    this.highest = Math.max(0, ...values);
   }
 
   // Place (row, column) of the map below a pointer; negative in the padding. Null outside.
@@ -100,7 +100,7 @@ export class MapPicture {
 
   #colour(value, shade) {
     if (this.map.grey) return Array(3).fill(Math.round(255 * Math.min(Math.max(value, 0), 1)));
-    const reach = Math.max(this.high_value, -this.low) || 1;
+    const reach = Math.max(this.highest, -this.lowest) || 1;
     const share = Math.min(Math.abs(value) / reach, 1);
     const end = value < 0 ? shade.below : shade.above;
     return shade.zero.map((from, band) => Math.round(from + (end[band] - from) * share));
