@@ -135,6 +135,12 @@ function showPixel([row, column]) {
     `${what}. It takes part in ${windows} window${windows === 1 ? "" : "s"}.`));
 }
 
+// The place whose window has its middle nearest to a pixel.
+function nearest(pixel, { before, span, stride, outputs }) {
+  const place = Math.round((pixel + before - (span - 1) / 2) / stride);
+  return Math.min(Math.max(place, 0), outputs - 1);
+}
+
 function pointers() {
   const over = (canvas, picture, work) => canvas.addEventListener("pointermove", (event) => {
     const place = state.told && picture.at(event);
@@ -146,6 +152,12 @@ function pointers() {
     player.goTo(row * state.told.conv.columns.outputs + column));
   over(part("pool"), pool, showRegion);
   over(part("image"), image, showPixel);
+  part("image").addEventListener("click", (event) => {
+    const pixel = state.told && image.at(event);
+    if (!pixel) return;
+    const { rows, columns } = state.told.conv;
+    player.goTo(nearest(pixel[0], rows) * columns.outputs + nearest(pixel[1], columns));
+  });
   for (const canvas of [part("pool"), part("image")]) {
     canvas.addEventListener("pointerleave", () => state.told && player.show());
   }

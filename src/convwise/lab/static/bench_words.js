@@ -35,12 +35,15 @@ function unseen(rows, columns) {
     const end = (one.outputs - 1) * one.stride + one.span - one.before;
     return Math.max(one.size - end, 0);
   };
-  const last = [[left(rows), "row"], [left(columns), "column"]].filter(([number]) => number);
-  const told = last.map(([number, noun]) => `${number} ${noun}${number > 1 ? "s" : ""}`);
-  const gap = rows.stride > rows.kernel && rows.dilation === 1
-    ? "The stride is larger than the window: what lies between two windows is never seen." : "";
-  const ends = told.length ? `The last ${told.join(" and ")} of it are never seen.` : "";
-  return [ends, gap].filter(Boolean).join(" ");
+  const ends = [[left(rows), "row"], [left(columns), "column"]].filter(([number]) => number)
+    .map(([number, noun]) => (number === 1 ? `the last ${noun}` : `the last ${number} ${noun}s`));
+  if (ends.length) return `Never seen: ${ends.join(" and ")}.${gaps(rows)}`;
+  return gaps(rows).trim();
+}
+
+function gaps({ stride, kernel, dilation }) {
+  return stride > kernel && dilation === 1
+    ? " The stride is larger than the window: what lies between two windows is never seen." : "";
 }
 
 // In how many windows a pixel takes part, along one axis.
@@ -58,7 +61,7 @@ function numbers(title, lines, chosen) {
     element("td", { class: chosen && chosen(row, column) ? "won" : null },
       value === null ? "·" : short(value)))));
   return element("figure", null, element("figcaption", null, title),
-    element("div", { class: "scroll" }, element("table", null, element("tbody", null, ...body))));
+    element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, element("table", null, element("tbody", null, ...body))));
 }
 
 export function sumOfPlace(place, seen, kernel, value) {
