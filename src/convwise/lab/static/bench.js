@@ -7,7 +7,7 @@ import { arithmetic, paddingWords, regionOfPlace, size, sumOfPlace, windowsOf } 
 import { followWindow } from "./bench_player.js";
 import { kernelTable, learnedKernels, readKernel } from "./bench_kernel.js";
 
-const GAP = 28;
+const GAP = { wide: 28, narrow: 10 };
 const CELLS = { least: 7, most: 44 };
 const part = (name) => byId(`bench-${name}`);
 const chosen = (name) => document.querySelector(`input[name=bench-${name}]:checked`).value;
@@ -39,8 +39,11 @@ const follow = debounced(async (signal) => {
   if (told.problem) return;
   state.told = { ...told, settings };
   lay();
-  player.restart(state.told.conv.rows.outputs * state.told.conv.columns.outputs);
+  const sizes = state.told.conv.values.map(Math.abs);
+  player.restart(sizes.length, sizes.indexOf(Math.max(...sizes)));
 }, 40);
+
+const shownIn = () => document.querySelector(".canvases");
 
 // Cells are as large as the page lets all maps stand side by side, or else below each other.
 function lay() {
@@ -51,10 +54,10 @@ function lay() {
   };
   const maps = [shown.shape[1] + pad.left + pad.right, conv.columns.outputs];
   if (pooled) maps.push(pooled.columns.outputs);
-  const room = byId("bench-stage").clientWidth;
+  const room = shownIn().clientWidth, narrow = room < 620;
   const columns = maps.reduce((sum, one) => sum + one, 0);
-  let cell = Math.floor((room - GAP * (maps.length - 1)) / columns);
-  if (cell < CELLS.least) cell = Math.floor(room / Math.max(...maps));
+  let cell = Math.floor((room - (narrow ? GAP.narrow : GAP.wide) * (maps.length - 1)) / columns);
+  if (cell < CELLS.least && !narrow) cell = Math.floor(room / Math.max(...maps));
   cell = Math.min(Math.max(cell, 3), CELLS.most);
   image.set({ rows: shown.shape[0], columns: shown.shape[1], values: shown.values, pad, grey: true },
     cell);
@@ -94,12 +97,12 @@ function seen(picture, slid, place) {
       picture.value(row + down * slid.rows.dilation, column + along * slid.columns.dilation)));
 }
 
-// Shows the map as far as the window has come, and what it sees at `place`.
-function showPlace(place, words = true) {
+// Shows what the window sees at `place`, and the map; as far as it has come, if it is on its way.
+function showPlace(place, onItsWay, words) {
   const { conv, pool: pooled, settings } = state.told;
   const wide = conv.columns.outputs;
   const at = [Math.floor(place / wide), place % wide];
-  const there = (row, column) => row * wide + column <= place;
+  const there = (row, column) => !onItsWay || row * wide + column <= place;
   image.draw(() => true, [windowAt(conv, at)]);
   map.draw(there, [{ row: at[0], column: at[1], rows: 1, columns: 1 }]);
   if (pooled) pool.draw((row, column) => there(...end(pooled, row, column)), []);
@@ -233,9 +236,9 @@ export function openBench() {
   const again = () => { if (state.told) { lay(); player.show(); } };
   // Canvases change the stage's height themselves: only another width asks for other cells.
   new ResizeObserver(() => {
-    const now = byId("bench-stage").clientWidth;
+    const now = shownIn().clientWidth;
     if (now !== width) requestAnimationFrame(again);
     width = now;
-  }).observe(byId("bench-stage"));
+  }).observe(shownIn());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
 }

@@ -7,9 +7,9 @@ export function colours() {
   const of = (name) => style.getPropertyValue(name).trim();
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   return {
-    paper: of("--paper"), blank: of("--raised"), line: of("--edge"), mark: "#ffb000",
+    blank: of("--paper"), line: of("--edge"), mark: "#ffb000",
     // Below zero, zero, above zero: told apart by hue and by lightness.
-    below: [217, 108, 26], zero: dark ? [24, 29, 32] : [247, 247, 245],
+    below: [217, 108, 26], zero: dark ? [34, 41, 45] : [234, 236, 235],
     above: dark ? [120, 214, 236] : [6, 84, 106],
   };
 }
@@ -61,7 +61,7 @@ export class MapPicture {
     context.fillRect(0, 0, this.wide * cell, this.high * cell);
     this.#padding(shade);
     const numbers = cell >= NUMBERS_FROM;
-    context.font = `${Math.min(cell * 0.34, 14)}px ${getComputedStyle(document.body).fontFamily}`;
+    context.font = `${Math.min(cell * 0.3, 14)}px ${getComputedStyle(document.body).fontFamily}`;
     context.textAlign = "center";
     context.textBaseline = "middle";
     for (let row = 0; row < map.rows; row += 1) {
@@ -79,6 +79,9 @@ export class MapPicture {
         }
       }
     }
+    context.strokeStyle = shade.line;
+    context.lineWidth = 1;
+    context.strokeRect(0.5, 0.5, this.wide * cell - 1, this.high * cell - 1);
     for (const mark of marks) this.#mark(mark, shade);
   }
 

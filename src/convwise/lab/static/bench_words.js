@@ -13,14 +13,14 @@ export function paddingWords({ rows, columns }) {
   const told = sides.filter(([, zeros]) => zeros);
   if (!told.length) return "";
   const zeros = told.map(([, number]) => number);
-  if (told.length === 4 && new Set(zeros).size === 1) return `, zeros around it: ${zeros[0]}`;
+  if (told.length === 4 && new Set(zeros).size === 1) return `, ${zeros[0]} zero${zeros[0] > 1 ? "s" : ""} on each side`;
   return `, zeros: ${told.map(([side, number]) => `${number} ${side}`).join(", ")}`;
 }
 
 // The arithmetic of one axis; where both are alike, once.
 export function arithmetic({ rows, columns }) {
   const alike = JSON.stringify(rows) === JSON.stringify(columns);
-  const told = [`${alike ? "Places" : "Rows"}: ${axis(rows)}`];
+  const told = [`${alike ? "Places along a side" : "Rows"}: ${axis(rows)}`];
   if (!alike) told.push(`columns: ${axis(columns)}`);
   return [`${told.join("; ")}.`, unseen(rows, columns)].filter(Boolean).join(" ");
 }
