@@ -139,7 +139,7 @@ def test_a_network_of_the_zoo_and_the_editor_outlive_the_page(open_page):
 def test_a_design_becomes_source_code(open_page):
     page = open_page("design")
     ready(page, "design")
-    page.click("text=As PyTorch source")
+    page.click("text=PyTorch source")
     page.wait_for_selector("#source[open]")
     assert "import torch" in page.inner_text("#source-text")
     with page.expect_download() as saved:
