@@ -39,13 +39,9 @@ class Places:
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     _known: dict[str, Path] = field(default_factory=dict, repr=False)
 
-    def run_folders(self, sign: str = "run.json") -> list[tuple[str, Path]]:
-        """Return (id, folder) of each folder below ``runs``, or of ``runs`` where it is a run.
-
-        Args:
-            sign: a file that tells that ``runs`` is itself what its subfolders are otherwise.
-        """
-        return [(self.hand_out(path), path) for path in _folders(self.runs, sign)]
+    def run_folders(self) -> list[tuple[str, Path]]:
+        """Return (id, folder) of each folder below ``runs``, or of ``runs`` where it is a run."""
+        return [(self.hand_out(path), path) for path in _folders(self.runs, "run.json")]
 
     def study_folders(self) -> list[tuple[str, Path]]:
         """Return (id, folder) of each folder below ``studies``, or of ``studies`` itself."""
