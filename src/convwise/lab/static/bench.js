@@ -8,7 +8,8 @@ import { followWindow } from "./bench_player.js";
 import { kernelTable, learnedKernels, readKernel } from "./bench_kernel.js";
 
 const GAP = { wide: 28, narrow: 10 };
-const CELLS = { least: 7, most: 44 };
+// In pixels; on a narrow screen the maps stay in sight, and must leave room for the sliders.
+const CELLS = { least: 7, most: 44, highest: 160 };
 const part = (name) => byId(`bench-${name}`);
 const chosen = (name) => document.querySelector(`input[name=bench-${name}]:checked`).value;
 
@@ -58,7 +59,8 @@ function lay() {
   const columns = maps.reduce((sum, one) => sum + one, 0);
   let cell = Math.floor((room - (narrow ? GAP.narrow : GAP.wide) * (maps.length - 1)) / columns);
   if (cell < CELLS.least && !narrow) cell = Math.floor(room / Math.max(...maps));
-  cell = Math.min(Math.max(cell, 3), CELLS.most);
+  const most = narrow ? Math.floor(CELLS.highest / (shown.shape[0] + pad.top + pad.bottom)) : CELLS.most;
+  cell = Math.max(Math.min(cell, most), 3);
   image.set({ rows: shown.shape[0], columns: shown.shape[1], values: shown.values, pad, grey: true },
     cell);
   map.set({ rows: conv.rows.outputs, columns: conv.columns.outputs, values: conv.values }, cell);
