@@ -84,8 +84,30 @@ def design_page(plan: Plan, batch: int = 1, object_size: int | None = None) -> s
         >>> design_page(plan("lenet", "28x28x1", 10))[:15]
         '<!doctype html>'
     """
+    return render(
+        "design.html.j2",
+        script="design.js",
+        styles=("style.css", "design.css"),
+        page=design_contents(plan, batch, object_size),
+    )
+
+
+def design_contents(
+    plan: Plan, batch: int = 1, object_size: int | None = None, *, room: float = 1120.0
+) -> DesignPage:
+    """Return what a page says about a design; the lab shows it too.
+
+    Args:
+        plan: whole, or broken.
+        batch: images at once, for the memory of activations.
+        object_size: pixels across what has to be recognised, for the warnings.
+        room: pixels of the page that the maps are spread over.
+
+    Raises:
+        OptionError: the batch or the object's size is out of range.
+    """
     picture = png_data_uri(example_picture(*plan.image[:2]))
-    page = DesignPage(
+    return DesignPage(
         title=title_of(plan),
         asked=f"{show(plan.image)} image, {counted(plan.classes, 'class', 'classes')}",
         origin=origin_of(plan),
@@ -93,15 +115,12 @@ def design_page(plan: Plan, batch: int = 1, object_size: int | None = None) -> s
         figures=() if plan.problem else _figures(plan, batch),
         problem=_fix(plan),
         warnings=advise(plan, object_size),
-        maps=maps_drawing(plan, picture),
+        maps=maps_drawing(plan, picture, room),
         scale=maps_scale(plan),
         table=_table(plan, picture) if plan.rows else None,
         border=border(plan),
         cost=_cost(plan, batch),
         text=plan.network.to_text(),
-    )
-    return render(
-        "design.html.j2", script="design.js", styles=("style.css", "design.css"), page=page
     )
 
 
