@@ -91,7 +91,7 @@ def settled(
         computing,
         fuse=fuse,
     )
-    if request.budget is not None:
+    if request.budget is not None and timings:
         tell("timing each arm for a moment")
         wished = replace(wished, speeds=measured(workers, timings, deadline))
     if before:
@@ -99,7 +99,7 @@ def settled(
         # A budget was fitted when the study began: the same command goes on with its seeds.
         goes_on = request.seeds is None or request.budget is not None
         return replace(wished, scale=begun, seeds=known if goes_on else request.wished_seeds)
-    if request.budget is None:
+    if not wished.speeds:
         return wished
     return wished.fitted(max(deadline.left, 0.0), workers.places())
 

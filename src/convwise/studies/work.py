@@ -134,8 +134,7 @@ class Work:
     ) -> StudyPlan | None:
         """Return the plan to go over to: a smaller one, or one that another process settled."""
         facts = self.folder.facts()
-        scale = Scale(**facts["scale"])
-        if scale != plan.scale:
+        if facts and (scale := Scale(**facts["scale"])) != plan.scale:
             return replace(plan, scale=scale, seeds=facts["seeds"])
         return plan.smaller(missing, self.deadline, workers.places())
 
