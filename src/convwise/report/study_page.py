@@ -12,6 +12,7 @@ from convwise.report.page_writer import render
 from convwise.report.study_charts import Figure, Strip, curves, differences, growth, strips
 from convwise.report.wording import count, counted, duration, moment, percent, shown
 from convwise.studies.arm_results import ArmResult
+from convwise.studies.computing import Computing
 from convwise.studies.findings import Answer
 from convwise.studies.study import Study
 from convwise.studies.words import points
@@ -149,9 +150,17 @@ def _facts(facts: dict[str, Any]) -> tuple[Fact, ...]:
             " comparisons within each question",
         ),
         Fact("Data fingerprint (SHA-256)", data["fingerprint"]),
+        Fact("Computed by", _computed_by(Computing(**facts["computing"]))),
         Fact("Machine", f"{shown(machine['cpu'])}, {counted(machine['cores'], 'core')}"),
         Fact("Versions", ", ".join(f"{key} {of}" for key, of in facts["versions"].items())),
     )
+
+
+def _computed_by(computing: Computing) -> str:
+    if not computing.raced:
+        return computing.told
+    figures = ", ".join(f"{speed:,.0f} images/s by {who}" for who, speed in computing.raced.items())
+    return f"{computing.told}; raced: {figures}"
 
 
 def _section(answer: Answer, facts: dict[str, Any]) -> Section:

@@ -151,7 +151,7 @@ def results(
                 break
             workers.submit(waiting.popleft())
             running += 1
-        for job, outcome in workers.finished(PAUSE):
+        for job, outcome in workers.finished(PAUSE) if running else ():
             running -= 1
             found.append((job, outcome.value()))
     return found

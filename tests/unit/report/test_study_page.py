@@ -34,6 +34,12 @@ FACTS = {
     "margin": 0.005,
     "budget": 600.0,
     "scale": {"images": 900, "epochs": 4, "seconds": 20.0},
+    "computing": {
+        "backend": "local",
+        "processes": 2,
+        "threads": 1,
+        "raced": {"1 process of 2 threads": 5_300.4, "2 processes of 1 thread": 6_900.0},
+    },
     "given_up": ["2 of 5 seeds"],
     "machine": {"cpu": "a processor", "cores": 2},
     "versions": {"convwise": "0.1.0"},
@@ -85,6 +91,11 @@ def test_pictures_tell_units_n_and_intervals(tmp_path: Path) -> None:
     assert "Offset (pixels)" in page
     assert "Accuracy (%)" in page
     assert page.count('class="error"') == 2 * 5 * 6
+
+
+def test_the_page_tells_where_it_was_computed(tmp_path: Path) -> None:
+    page = study_page(make_study(tmp_path, make_question()))
+    assert "2 processes of 1 thread; raced: 5,300 images/s by 1 process of 2 threads" in page
 
 
 def test_what_is_computed_is_drawn_and_listed(tmp_path: Path) -> None:
