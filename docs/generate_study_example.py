@@ -2,8 +2,8 @@
 
 Run: python docs/generate_study_example.py studies/fashion-mnist
 
-README.md is made of the study's figures, followed by reading.md, which is written by hand: where the
-findings agree with what others found, and where they do not.
+README.md is made of the study's figures, followed by reading.md, which is written by hand: where
+the findings agree with what others found, and where they do not.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def example_page(study: Study, reading: str = "") -> str:
         f" {scale['epochs']} epochs each, {count(data['test_images'])} test images, on"
         f" {machine['cpu']} with {machine['cores']} cores."
         " The whole of it is in [study.html](study.html) and [findings.json](findings.json).\n",
-        "Accuracies are means over the seeds, in per cent. Intervals are 95 %: of a difference, over"
-        " seeds and test images together; of an accuracy, of the test sample alone (Wilson).\n",
+        "Accuracies are means over the seeds, in per cent. Intervals are 95 %: of a difference,"
+        " over seeds and test images together; of an accuracy, of the test sample alone (Wilson).\n",
     ]
     if facts["given_up"]:
         lines.append(f"To end in time it gave up {', '.join(facts['given_up'])}.\n")
