@@ -42,7 +42,7 @@ def example_page(study: Study, reading: str = "") -> str:
         f" {machine['cpu']} with {machine['cores']} cores."
         " The whole of it is in [study.html](study.html) and [findings.json](findings.json).\n",
         "Accuracies are means over the seeds, in per cent. Intervals are 95 %: of a difference,"
-        " over seeds and test images together; of an accuracy, of the test sample alone (Wilson).\n",
+        " over seeds and test images together; of an accuracy, of the test sample (Wilson).\n",
     ]
     if facts["given_up"]:
         lines.append(f"To end in time it gave up {', '.join(facts['given_up'])}.\n")

@@ -16,6 +16,7 @@ from convwise.report.pictures import png_data_uri
 from convwise.report.wording import percent, shown
 from convwise.studies.arm_results import ArmResult
 from convwise.studies.findings import Answer
+from convwise.studies.statistics import over_seeds
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,12 @@ def curves(answer: Answer) -> Iterator[Figure]:
         yield _accuracy(answer, number, note, group, ticks)
     if answer.curve.given is None:
         return
-    kept = [point.given for result in answer.arms for point in result.points if point.given]
+    kept = [
+        point.given_interval[0]
+        for result in answer.arms
+        for point in result.points
+        if point.given_interval
+    ]
     ticks = tuple(tick for tick in round_ticks(min(kept, default=0.0), 1.0) if 0 <= tick <= 1)
     for number, (note, group) in enumerate(groups.items()):
         yield _consistency(answer, number, note, group, ticks)
@@ -125,7 +131,12 @@ def _consistency(
 ) -> Figure:
     assert answer.curve is not None
     series = [
-        Series(result.arm.name, tuple(point.given for point in result.points)) for result in group
+        Series(
+            result.arm.name,
+            tuple(point.given for point in result.points),
+            tuple(point.given_interval for point in result.points),
+        )
+        for result in group
     ]
     chart = arms_chart(
         f"{answer.question.name}-consistency-{number}",
@@ -139,7 +150,8 @@ def _consistency(
     )
     words = (
         f"{_opening(note)} Of the images that are right at {answer.curve.given}, how many are still"
-        f" right. Mean of {_seeds(group)}."
+        f" right. Mean of {_seeds(group)}; upright lines: 95% interval of the test sample (Wilson,"
+        f" n = the images that are right at {answer.curve.given})."
     )
     return Figure(chart, words)
 
@@ -173,7 +185,7 @@ def strips(answer: Answer) -> tuple[Strip, ...]:
     return tuple(
         Strip(
             shown(result.arm.name),
-            tuple(f"{name} {value:.3g}" for name, value in result.figures.items()),
+            tuple(_figure(name, values) for name, values in result.figures.items()),
             tuple(
                 Shot(each.title, png_data_uri(np.ascontiguousarray(each.pixels[:, :, None])))
                 for each in result.look.pictures
@@ -182,6 +194,15 @@ def strips(answer: Answer) -> tuple[Strip, ...]:
         for result in answer.arms
         if result.look.pictures or result.figures
     )
+
+
+def _figure(name: str, values: tuple[float, ...]) -> str:
+    """Return a figure's mean with its t interval over seeds, where there is one."""
+    mean = f"{name} {np.mean(values):.3g}"
+    if len(values) < 2:
+        return f"{mean} (1 seed)"
+    low, high = over_seeds(np.array(values)).interval()
+    return f"{mean} ({low:.3g} to {high:.3g}, n = {len(values)} seeds)"
 
 
 def _opening(note: str) -> str:
