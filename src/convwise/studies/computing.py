@@ -199,6 +199,6 @@ def images_per_second(workers: Workers, sample: Sequence[Timing]) -> float:
     """
     places = workers.places()
     # The first one imports, compiles, and wakes up threads.
-    results(workers, sample[:1] * places)
+    results(workers, [sample[0]] * places)
     timed = results(workers, [timing for timing in sample for _ in range(places)])
     return places / float(np.mean([speed.image for _, speed in timed]))
