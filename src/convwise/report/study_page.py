@@ -159,8 +159,8 @@ def _facts(facts: dict[str, Any]) -> tuple[Fact, ...]:
 def _computed_by(computing: Computing) -> str:
     if not computing.raced:
         return computing.told
-    figures = ", ".join(f"{speed:,.0f} images/s by {who}" for who, speed in computing.raced.items())
-    return f"{computing.told}; raced: {figures}"
+    figures = ", ".join(f"{speed:,.0f} by {who}" for who, speed in computing.raced.items())
+    return f"{computing.told}; trainings an hour in the race at the start: {figures}"
 
 
 def _section(answer: Answer, facts: dict[str, Any]) -> Section:

@@ -15,7 +15,7 @@ import torch
 from convwise.data.cores import usable_cores
 from convwise.errors import OptionError, TrainingError
 from convwise.studies.material import Material
-from convwise.studies.timing import Timing
+from convwise.studies.timing import Speed, Timing
 from convwise.studies.workers import InProcess, Workers, results
 
 Backend = Literal["local", "ray"]
@@ -41,7 +41,7 @@ class Computing:
             process with all threads and a process for each core. Without meaning on a cluster,
             which takes as many as fit.
         threads: of torch, for each cell; None for a share of the cores, and 1 on a cluster.
-        raced: images a second in training that the race has found, by what took part.
+        raced: trainings an hour that the race has found, by what took part.
 
     Raises:
         OptionError: a value is out of range.
@@ -130,6 +130,7 @@ def chosen(
     asked: Computing,
     material: Material,
     timings: Sequence[Timing],
+    training: Callable[[Speed], float],
     length: Callable[[float], float],
     tell: Callable[[str], None],
 ) -> tuple[Computing, Workers]:
@@ -139,7 +140,8 @@ def chosen(
         asked: what is None is left open.
         material: the images.
         timings: of all arms.
-        length: returns the seconds of the study for so many images a second in training.
+        training: returns the seconds of one training, scoring included, of an arm of that speed.
+        length: returns the seconds of the study for so many trainings an hour.
         tell: takes a message.
     """
     cores = usable_cores()
@@ -154,7 +156,7 @@ def chosen(
     single = Computing("local", 1, cores)
     if material.bytes > MOST_BYTES:
         return single, single.workers(material)
-    return _raced(single, Computing("local", cores, 1), material, timings, length, tell)
+    return _raced(single, Computing("local", cores, 1), material, timings, training, length, tell)
 
 
 def _raced(
@@ -162,19 +164,20 @@ def _raced(
     several: Computing,
     material: Material,
     timings: Sequence[Timing],
+    training: Callable[[Speed], float],
     length: Callable[[float], float],
     tell: Callable[[str], None],
 ) -> tuple[Computing, Workers]:
     spread = np.linspace(0, len(timings) - 1, min(RACED_ARMS, len(timings))).astype(int)
     sample = [timings[place] for place in spread.tolist()]
     one = single.workers(material)
-    alone = images_per_second(one, sample)
+    alone = trainings_an_hour(one, sample, training)
     if length(alone) < SHORT:
         return single, one
     tell(f"racing {single.told} against {several.told}")
     many = several.workers(material)
     try:
-        together = images_per_second(many, sample)
+        together = trainings_an_hour(many, sample, training)
     except TrainingError as error:
         many.close()
         tell(f"{single.told}, as several did not work: {error}")
@@ -184,21 +187,24 @@ def _raced(
         raise
     raced = {single.told: round(alone, 1), several.told: round(together, 1)}
     won = several if together >= GAIN * alone else single
-    tell(f"{won.told}: several train {together / alone:.2f} times as many images a second as one")
+    tell(f"{won.told}: several do {together / alone:.2f} times as many trainings an hour as one")
     loser, winner = (one, many) if won is several else (many, one)
     loser.close()
     return replace(won, raced=raced), winner
 
 
-def images_per_second(workers: Workers, sample: Sequence[Timing]) -> float:
-    """Return how many images workers train on in a second, all of them at work.
+def trainings_an_hour(
+    workers: Workers, sample: Sequence[Timing], training: Callable[[Speed], float]
+) -> float:
+    """Return how many trainings workers do in an hour, all of them at work.
 
     Args:
         workers: who is timed.
-        sample: arms to train; each of them is trained by all workers at once.
+        sample: arms to train for a moment; each of them is trained by all workers at once.
+        training: returns the seconds of a whole training.
     """
     places = workers.places()
     # The first one imports, compiles, and wakes up threads.
     results(workers, [sample[0]] * places)
     timed = results(workers, [timing for timing in sample for _ in range(places)])
-    return places / float(np.mean([speed.image for _, speed in timed]))
+    return 3_600 * places / float(np.mean([training(speed) for _, speed in timed]))

@@ -17,6 +17,7 @@ from convwise.studies.study_plan import StudyPlan
 from convwise.studies.timing import Speed, Timing, mean_speed
 from convwise.studies.trial import Scale
 from convwise.studies.workers import Workers, results
+from convwise.training.recipe import Recipe
 
 # Of the budget: what timing the arms may take; those that are left count as the mean of the others.
 TIMING = 0.1
@@ -48,12 +49,16 @@ def hired(
         computing = remembered(asked, Computing(**known))
         return computing, computing.workers(material)
     scale = request.wished_scale
-    seen = (scale.images or material.trainable) * scale.epochs * request.wished_seeds * len(timings)
-
-    def length(speed: float) -> float:
-        return min(request.budget or math.inf, seen / speed)
-
-    return chosen(asked, material, timings, length, tell)
+    images, recipe = scale.images or material.trainable, Recipe(epochs=scale.epochs)
+    trainings = request.wished_seeds * len(timings)
+    return chosen(
+        asked,
+        material,
+        timings,
+        lambda speed: speed.seconds(recipe, images),
+        lambda an_hour: min(request.budget or math.inf, 3_600 * trainings / an_hour),
+        tell,
+    )
 
 
 def settled(

@@ -38,7 +38,7 @@ FACTS = {
         "backend": "local",
         "processes": 2,
         "threads": 1,
-        "raced": {"1 process of 2 threads": 5_300.4, "2 processes of 1 thread": 6_900.0},
+        "raced": {"1 process of 2 threads": 93.4, "2 processes of 1 thread": 120.0},
     },
     "given_up": ["2 of 5 seeds"],
     "machine": {"cpu": "a processor", "cores": 2},
@@ -90,12 +90,21 @@ def test_pictures_tell_units_n_and_intervals(tmp_path: Path) -> None:
     assert "the seeds, n = 3" in page
     assert "Offset (pixels)" in page
     assert "Accuracy (%)" in page
-    assert page.count('class="error"') == 2 * 5 * 6
+    # Accuracy and consistency, for two groups of five arms at six offsets.
+    assert page.count('class="error"') == 2 * 2 * 5 * 6
+    assert "n = the images that are right at 0" in page
 
 
 def test_the_page_tells_where_it_was_computed(tmp_path: Path) -> None:
     page = study_page(make_study(tmp_path, make_question()))
-    assert "2 processes of 1 thread; raced: 5,300 images/s by 1 process of 2 threads" in page
+    assert "trainings an hour in the race at the start: 93 by 1 process of 2 threads" in page
+
+
+def test_what_was_seen_inside_has_its_interval(tmp_path: Path) -> None:
+    page = study_page(make_study(tmp_path, make_question()))
+    assert "sharpness 0.5 (0.5 to 0.5, n = 3 seeds)" in page
+    page = study_page(make_study(tmp_path, make_question(), seeds=1))
+    assert "sharpness 0.5 (1 seed)" in page
 
 
 def test_what_is_computed_is_drawn_and_listed(tmp_path: Path) -> None:

@@ -51,14 +51,21 @@ def hired(monkeypatch: pytest.MonkeyPatch) -> dict[int, Timed]:
 
 def choice(asked: Computing, seconds: float = 3_600.0) -> tuple[Computing, Workers, list[str]]:
     told: list[str] = []
-    found, workers = chosen(asked, MATERIAL, TIMINGS, lambda speed: seconds, told.append)
+    found, workers = chosen(
+        asked,
+        MATERIAL,
+        TIMINGS,
+        lambda speed: 1_000 * speed.image,
+        lambda an_hour: seconds,
+        told.append,
+    )
     return found, workers, told
 
 
-def test_several_processes_are_used_where_they_train_more_images(hired: dict[int, Timed]) -> None:
+def test_several_processes_are_used_where_they_do_more_trainings(hired: dict[int, Timed]) -> None:
     found, workers, told = choice(Computing())
     assert (found.processes, found.threads) == (2, 1)
-    assert found.raced == {"1 process of 2 threads": 1_000.0, "2 processes of 1 thread": 1_333.3}
+    assert found.raced == {"1 process of 2 threads": 3_600.0, "2 processes of 1 thread": 4_800.0}
     assert workers is hired[2]
     assert (hired[1].closed, hired[2].closed) == (True, False)
     assert "1.33 times" in told[-1]
