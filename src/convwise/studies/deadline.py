@@ -56,8 +56,11 @@ class Deadline:
         self._ratios.clear()
 
     def seconds_of(self, trial: Trial) -> float:
-        """Return how long a trial will take, by what trials took so far; 0 where nobody knows."""
-        return self._known.get(trial.key, 0.0) * self._ratio
+        """Return how long a trial will take, by what trials took so far; 0 where none is known."""
+        known = self._known.get(trial.key)
+        if known is None:
+            known = statistics.mean(self._known.values()) if self._known else 0.0
+        return known * self._ratio
 
     def allows(self, trial: Trial) -> bool:
         """Return whether the trial would end in time."""

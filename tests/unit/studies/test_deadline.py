@@ -58,6 +58,7 @@ def test_what_nobody_foresaw_is_learnt_from_the_first_trial() -> None:
     assert deadline.seconds_of(trial()) == 0.0
     deadline.learn(trial(), 7.0)
     assert deadline.seconds_of(trial(seed=1)) == pytest.approx(7.0)
+    assert deadline.seconds_of(trial("b")) == pytest.approx(7.0), "as others, until it is known"
 
 
 def test_early_two_seeds_have_to_fit_and_later_one() -> None:
