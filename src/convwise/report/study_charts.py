@@ -80,8 +80,8 @@ def curves(answer: Answer) -> Iterator[Figure]:
     groups: dict[str, list[ArmResult]] = {}
     for result in answer.arms:
         groups.setdefault(result.arm.note, []).append(result)
-    low = min(point.interval[0] for result in answer.arms for point in result.points)
-    ticks = tuple(tick for tick in round_ticks(max(0.0, low), 1.0) if 0 <= tick <= 1)
+    ends = [end for result in answer.arms for point in result.points for end in point.interval]
+    ticks = tuple(tick for tick in round_ticks(min(ends), max(ends)) if 0 <= tick <= 1)
     for number, (note, group) in enumerate(groups.items()):
         yield _accuracy(answer, number, note, group, ticks)
     if answer.curve.given is None:

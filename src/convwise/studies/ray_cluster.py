@@ -20,6 +20,7 @@ from convwise.training.progress import Watcher
 
 # What has to be the same everywhere, or a cell would depend on where it was computed.
 EQUAL = ("convwise", "torch", "numpy")
+SECONDS_TO_ANSWER = 5.0
 
 
 class RayCluster(Workers):
@@ -128,14 +129,34 @@ def _ray() -> Any:
 def _connect(ray: Any) -> None:
     # Ray tells its makers how it is used unless it is asked not to.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    address = os.environ.get("RAY_ADDRESS", "")
+    _require_answer(address)
     try:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    except ConnectionError as error:
-        address = os.environ.get("RAY_ADDRESS", "its usual address")
-        raise OptionError(
-            f"no Ray cluster answers at {address} ({error}); set RAY_ADDRESS to one that runs, or"
-            " unset it to start Ray on this machine"
-        ) from None
+    except (ConnectionError, RuntimeError) as error:
+        raise _no_cluster(address, error) from None
+
+
+def _require_answer(address: str) -> None:
+    """Check that somebody listens at an address: Ray itself would try for minutes.
+
+    Raises:
+        OptionError: nobody does.
+    """
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise _no_cluster(address, error) from None
+
+
+def _no_cluster(address: str, error: Exception) -> OptionError:
+    return OptionError(
+        f"no Ray cluster answers at {address or 'its usual address'} ({error}); set RAY_ADDRESS to"
+        " one that runs, or unset it to start Ray on this machine"
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from convwise import kernels
 from convwise.model.trained import TrainedModel
 from convwise.studies.material import Material
 from convwise.studies.question import Arm, Setting
@@ -116,13 +117,22 @@ class Timing:
         arm = replace(self.arm, recipe=recipe)
         trial = Trial(self.question, arm, 0, self.setting, Scale(images, 1), fuse=self.fuse)
         moments = _Moments(watcher)
-        start = time.perf_counter()
+        start, compiled = time.perf_counter(), _seconds_of_compiling()
         fitted = trial.fitted(material, moments)
-        whole = time.perf_counter() - start
+        # Kernels are compiled once for this machine, and kept: no trial will pay for that.
+        whole = time.perf_counter() - start - (_seconds_of_compiling() - compiled)
         step = moments.seconds_of_step(fitted.seconds)
         fixed = max(0.0, whole - step * len(moments.steps) - moments.epoch_end)
         image = step / int(recipe.get("batch_size", BATCH_SIZE))
         return Speed(fixed, moments.epoch_end, image, _scoring(arm, fitted.model, material))
+
+
+def _seconds_of_compiling() -> float:
+    if not kernels.available():
+        return 0.0
+    from convwise.kernels.parallel import seconds_of_compiling
+
+    return seconds_of_compiling()
 
 
 def _scoring(arm: Arm, model: TrainedModel, material: Material) -> float:

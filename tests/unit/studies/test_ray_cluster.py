@@ -69,6 +69,14 @@ def test_a_ray_cluster_finds_what_this_machine_finds(
         run(decoded, tmp_path / "large", backend="ray", threads=3)
 
 
+def test_a_cluster_that_does_not_answer_is_told_at_once(
+    decoded: Decoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(OptionError, match=r"no Ray cluster answers at 127\.0\.0\.1:1"):
+        run(decoded, tmp_path / "toy", backend="ray")
+
+
 def test_without_ray_the_extra_is_named(
     decoded: Decoded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
