@@ -93,7 +93,7 @@ def study_page(study: Study) -> str:
         said=_said(study),
         notices=_notices(facts),
         sections=tuple(_section(answer, facts) for answer in study.answers),
-        facts=_facts(facts),
+        facts=_facts(study),
         command=facts["command"],
     )
     return render("study.html.j2", styles=("style.css", "study.css"), page=page)
@@ -109,7 +109,7 @@ def _said(study: Study) -> tuple[str, ...]:
         told_of = counted(len(trained), "question")
         said.append(
             f"{told_of} {'was' if len(trained) == 1 else 'were'} put to paired trainings;"
-            f" {told} of them {'has' if told == 1 else 'have'} an answer that"
+            f" {told or 'none'} of them {'has' if told < 2 else 'have'} an answer that"
             f" {counted(facts['seeds'], 'seed')} can show."
         )
         said.append(
@@ -131,8 +131,11 @@ def _notices(facts: dict[str, Any]) -> tuple[str, ...]:
     return (f"To end{budget}, the study gave up {', '.join(facts['given_up'])}.",)
 
 
-def _facts(facts: dict[str, Any]) -> tuple[Fact, ...]:
+def _facts(study: Study) -> tuple[Fact, ...]:
+    facts = study.facts
     data, scale, machine = facts["data"], facts["scale"], facts["machine"]
+    timed = any("time_limit" in arm.arm.recipe for each in study.answers for arm in each.arms)
+    otherwise = f", or {scale['seconds']:g} s where time is held equal" if timed else ""
     height, width, channels = data["image"]
     return (
         Fact(
@@ -141,7 +144,7 @@ def _facts(facts: dict[str, Any]) -> tuple[Fact, ...]:
         Fact("Each image", f"{height} × {width} pixels, {counted(channels, 'channel')}"),
         Fact("Images in each training", count(data["train_images"])),
         Fact("Test images", count(data["test_images"])),
-        Fact("Epochs", f"{scale['epochs']}, or {scale['seconds']:g} s where time is held equal"),
+        Fact("Epochs", f"{scale['epochs']}{otherwise}"),
         Fact("Seeds", f"{facts['seeds']}, counted from 0"),
         Fact("Margin", f"{points(facts['margin'])} percentage points"),
         Fact(

@@ -30,7 +30,7 @@ def read_study(path: Path) -> Study:
         raise OptionError(f"{path} holds no study; give the folder that has a study.json")
     if facts["own"] is not None:
         raise OptionError(
-            f"{path}: a study of your own question is read by the command that made it"
+            f"{path} has a question of your own, {facts['own']}; run its command again to read it"
         )
     data, scale = facts["data"], Scale(**facts["scale"])
     setting = Setting(tuple(data["image"]), tuple(data["classes"]), scale.seconds)
