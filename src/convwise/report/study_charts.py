@@ -156,28 +156,28 @@ def _consistency(
     return Figure(chart, words)
 
 
-def growth(answer: Answer) -> Figure | None:
-    """Return the lines of a computed answer, upwards in logarithms."""
-    computed = answer.computed
-    if computed is None:
-        return None
-    series = [
-        Series(name, tuple(math.log10(value) for value in values))
-        for name, values in computed.lines.items()
-    ]
-    low = math.floor(min(value for one in series for value in one.values if value is not None))
-    high = math.ceil(max(value for one in series for value in one.values if value is not None))
-    chart = arms_chart(
-        f"{answer.question.name}-growth",
-        computed.axes[1],
-        computed.places,
-        series,
-        across=computed.axes[0],
-        upwards=f"{computed.axes[1]} (logarithmic)",
-        ticks=tuple(map(float, range(low, high + 1))),
-        text=_power,
-    )
-    return Figure(chart, "Exact: counted from the designs; nothing is trained.")
+def growth(answer: Answer) -> Iterator[Figure]:
+    """Yield the charts of a computed answer, upwards in logarithms."""
+    if answer.computed is None:
+        return
+    for number, (title, lines) in enumerate(answer.computed.charts.items()):
+        series = [
+            Series(name, tuple(math.log10(value) for value in values))
+            for name, values in lines.items()
+        ]
+        known = [value for one in series for value in one.values if value is not None]
+        ticks = range(math.floor(min(known)), math.ceil(max(known)) + 1)
+        chart = arms_chart(
+            f"{answer.question.name}-growth-{number}",
+            title,
+            answer.computed.places,
+            series,
+            across=answer.computed.across,
+            upwards=f"{title} (logarithmic)",
+            ticks=tuple(map(float, ticks)),
+            text=_power,
+        )
+        yield Figure(chart, "Exact: counted from the designs; nothing is trained.")
 
 
 def strips(answer: Answer) -> tuple[Strip, ...]:
@@ -224,7 +224,7 @@ def _span(counts: list[int]) -> str:
 def _power(exponent: float) -> str:
     """Return a power of ten, short enough for an axis."""
     value = 10**exponent
-    for size, unit in ((1e6, " M"), (1e3, " k")):
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if value >= size:
             return f"{value / size:.3g}{unit}"
     return f"{value:.3g}"

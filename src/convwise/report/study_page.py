@@ -52,7 +52,7 @@ class Section:
     facts: tuple[Fact, ...]
     differences: Figure | None
     curves: tuple[Figure, ...]
-    growth: Figure | None
+    growth: tuple[Figure, ...]
     strips: tuple[Strip, ...]
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -187,7 +187,7 @@ def _section(answer: Answer, facts: dict[str, Any]) -> Section:
         facts=tuple(told),
         differences=differences(answer, facts["margin"]),
         curves=tuple(curves(answer)),
-        growth=growth(answer),
+        growth=tuple(growth(answer)),
         strips=strips(answer),
         heads=computed.heads if computed else (),
         rows=computed.rows if computed else (),

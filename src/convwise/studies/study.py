@@ -52,7 +52,7 @@ class Study:
         computed: list[dict[str, Any]] = [
             {
                 "question": answer.question.name,
-                "arms": list(answer.computed.lines),
+                "arms": answer.computed.designs,
                 "difference": None,
                 "interval": None,
                 "verdict": "computed",

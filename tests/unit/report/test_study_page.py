@@ -110,6 +110,7 @@ def test_what_was_seen_inside_has_its_interval(tmp_path: Path) -> None:
 def test_what_is_computed_is_drawn_and_listed(tmp_path: Path) -> None:
     page = study_page(make_study(tmp_path, all_questions()["weights"]))
     assert "Parameters (logarithmic)" in page
+    assert "FLOPs of one image (logarithmic)" in page
     assert "224×224×1" in page
 
 
