@@ -111,18 +111,28 @@ def seeds_of(found: tuple[Answer, ...]) -> list[int]:
     return [len(each.findings[0].seeds) for each in found if each.computed is None]
 
 
-@pytest.mark.parametrize("places", [1, 2])
 @pytest.mark.parametrize(
-    ("slowness", "seeds"),
+    ("places", "slowness", "seeds"),
     [
-        (lambda now: 1.0, 3),
-        (lambda now: 1.6, 2),
-        (lambda now: 4.0, 2),
-        (lambda now: 1.0 if now < 200 else 3.0, 2),
-        (lambda now: 1.0 if now < 900 else 3.0, 1),
-        (lambda now: 1.0 + now % 60 / 30, 2),
+        (1, lambda now: 1.0, 3),
+        (2, lambda now: 1.0, 3),
+        (2, lambda now: 1.6, 2),
+        (1, lambda now: 4.0, 2),
+        (2, lambda now: 4.0, 2),
+        (2, lambda now: 1.0 if now < 200 else 3.0, 2),
+        (1, lambda now: 1.0 if now < 900 else 3.0, 1),
+        (2, lambda now: 1.0 + now % 60 / 30, 2),
     ],
-    ids=["as timed", "busy", "very busy", "busy soon", "busy late", "up and down"],
+    ids=[
+        "as timed, one at once",
+        "as timed",
+        "busy",
+        "very busy, one at once",
+        "very busy",
+        "busy soon",
+        "busy late, one at once",
+        "up and down",
+    ],
 )
 def test_all_ten_questions_have_an_answer_in_time(
     tmp_path: Path, places: int, slowness: Slowness, seeds: int
