@@ -104,7 +104,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def main() -> None:
     """Write the example."""
-    study = read_study(Path(sys.argv[1]))
+    study = read_study(Path(sys.argv[1])).study
     EXAMPLE.mkdir(exist_ok=True)
     written = EXAMPLE / "reading.md"
     reading = written.read_text(encoding="utf-8") if written.exists() else ""

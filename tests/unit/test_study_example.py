@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convwise.errors import OptionError
 from convwise.studies.cell import Cell, Cost, Score, write_cell
 from convwise.studies.question import Setting
 from convwise.studies.reading import read_study
 from convwise.studies.registry import all_questions
+from convwise.studies.trial import Scale, Trial
 
 SETTING = Setting((28, 28, 1), tuple("abcdefghij"))
 FACTS: dict[str, Any] = {
@@ -23,6 +23,7 @@ FACTS: dict[str, Any] = {
     "data": {
         "name": "fashion-mini",
         "source": "fashion-mini",
+        "fingerprint": "0" * 64,
         "classes": list(SETTING.classes),
         "image": list(SETTING.image),
         "train_images": 900,
@@ -57,29 +58,24 @@ def folder(tmp_path: Path) -> Path:
         for seed in range(2):
             right = np.arange(50) % (3 + place) > 0
             scores = {str(offset): Score(right.astype(np.uint8), 1) for offset in range(6)}
-            cell = Cell("position", arm.name, seed, "", scores, Cost(1_000, 2_000, 1.5, 0.1, 4))
-            write_cell(tmp_path / "cells" / f"position--{arm.name}--{seed}.json", cell)
+            trial = Trial("position", arm, seed, SETTING, Scale(**FACTS["scale"]))
+            cost = Cost(1_000, 2_000, 1.5, 0.1, 4)
+            cell = Cell("position", arm.name, seed, trial.digest_on("0" * 64), scores, cost)
+            write_cell(tmp_path / "cells" / f"{trial.name}.json", cell)
     return tmp_path
 
 
 def test_a_study_is_read_from_its_folder(folder: Path) -> None:
-    study = read_study(folder)
-    answer = study.answers[0]
+    found = read_study(folder)
+    answer = found.study.answers[0]
+    assert (found.done, found.wanted, found.unknown) == (18, 20, ())
     assert len(answer.arms) == 9
     assert answer.findings[0].seeds == (0, 1)
     assert answer.arms[0].accuracy == pytest.approx(0.66)
 
 
-def test_a_folder_without_a_study_and_a_question_of_ones_own_are_told(folder: Path) -> None:
-    with pytest.raises(OptionError, match="holds no study"):
-        read_study(folder / "cells")
-    (folder / "study.json").write_text(json.dumps(FACTS | {"own": "width"}), encoding="utf-8")
-    with pytest.raises(OptionError, match="question of your own, width"):
-        read_study(folder)
-
-
 def test_the_example_has_every_verdict_every_arm_and_the_curves(folder: Path) -> None:
-    study = read_study(folder)
+    study = read_study(folder).study
     page = load_generator().example_page(study, "What we make of it.")
     for finding in study.findings:
         assert finding.sentence in page
