@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from rich.table import Table
@@ -52,7 +52,20 @@ def study(
         Path | None,
         Parameter(help="Folder of the study; one that was begun goes on. Default: below studies/."),
     ] = None,
-    threads: Annotated[int | None, Parameter(help="Default: all cores.")] = None,
+    processes: Annotated[
+        int | None,
+        Parameter(
+            help="Trainings at once. Default: one with all cores or one on each core, as a short"
+            " race decides."
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None, Parameter(help="Of each training. Default: its share of the cores.")
+    ] = None,
+    backend: Annotated[
+        Literal["local", "ray"],
+        Parameter(help="Where to train: on this machine, or on the Ray cluster at RAY_ADDRESS."),
+    ] = "local",
     image_size: ImageSize = None,
     data_dir: DataDir = None,
     download: Download = False,
@@ -91,6 +104,8 @@ def study(
                 images=images,
                 epochs=epochs,
                 out=out,
+                backend=backend,
+                processes=processes,
                 threads=threads,
                 watcher=view,
                 command="convwise " + shlex.join(sys.argv[1:]),

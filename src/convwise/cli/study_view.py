@@ -9,32 +9,18 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from convwise.cli.training_view import clock
+from convwise.cli.clock import clock
+from convwise.cli.plain_lines import PlainLines
 from convwise.studies.findings import Answer
 from convwise.studies.runner import StudyWatcher
 
 
-class PlainStudyView(StudyWatcher):
+class PlainStudyView(PlainLines, StudyWatcher):
     """One line a cell, for logs and pipes."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        super().__init__(console)
         self._cells = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        return None
-
-    def message(self, text: str) -> None:
-        """Print the message."""
-        self._console.print(text, soft_wrap=True)
 
     def started(self, cells: int, done: int) -> None:
         """Tell how much there is to do."""

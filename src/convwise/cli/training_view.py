@@ -12,7 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from convwise.cli.clock import clock
 from convwise.cli.output import print_json
+from convwise.cli.plain_lines import PlainLines
 from convwise.training.progress import EpochRecord, Watcher
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -33,33 +35,8 @@ def sparkline(values: list[float], width: int = SPARKLINE_WIDTH) -> str:
     return "".join(BLOCKS[round((value - low) / spread * (len(BLOCKS) - 1))] for value in shown)
 
 
-def clock(seconds: float) -> str:
-    """Return seconds as ``m:ss`` or ``h:mm:ss``."""
-    whole = max(0, round(seconds))
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-
-
-class PlainView(Watcher):
+class PlainView(PlainLines, Watcher):
     """One line an epoch, for logs and pipes."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        return None
-
-    def message(self, text: str) -> None:
-        """Print the message."""
-        self._console.print(text, soft_wrap=True)
 
     def epoch(self, record: EpochRecord) -> None:
         """Print the epoch's line."""

@@ -16,6 +16,7 @@ from convwise.report.pictures import png_data_uri
 from convwise.report.wording import percent, shown
 from convwise.studies.arm_results import ArmResult
 from convwise.studies.findings import Answer
+from convwise.studies.statistics import over_seeds
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,18 @@ def curves(answer: Answer) -> Iterator[Figure]:
     groups: dict[str, list[ArmResult]] = {}
     for result in answer.arms:
         groups.setdefault(result.arm.note, []).append(result)
-    low = min(point.interval[0] for result in answer.arms for point in result.points)
-    ticks = tuple(tick for tick in round_ticks(max(0.0, low), 1.0) if 0 <= tick <= 1)
+    ends = [end for result in answer.arms for point in result.points for end in point.interval]
+    ticks = tuple(tick for tick in round_ticks(min(ends), max(ends)) if 0 <= tick <= 1)
     for number, (note, group) in enumerate(groups.items()):
         yield _accuracy(answer, number, note, group, ticks)
     if answer.curve.given is None:
         return
-    kept = [point.given for result in answer.arms for point in result.points if point.given]
+    kept = [
+        point.given_interval[0]
+        for result in answer.arms
+        for point in result.points
+        if point.given_interval
+    ]
     ticks = tuple(tick for tick in round_ticks(min(kept, default=0.0), 1.0) if 0 <= tick <= 1)
     for number, (note, group) in enumerate(groups.items()):
         yield _consistency(answer, number, note, group, ticks)
@@ -125,7 +131,12 @@ def _consistency(
 ) -> Figure:
     assert answer.curve is not None
     series = [
-        Series(result.arm.name, tuple(point.given for point in result.points)) for result in group
+        Series(
+            result.arm.name,
+            tuple(point.given for point in result.points),
+            tuple(point.given_interval for point in result.points),
+        )
+        for result in group
     ]
     chart = arms_chart(
         f"{answer.question.name}-consistency-{number}",
@@ -139,33 +150,34 @@ def _consistency(
     )
     words = (
         f"{_opening(note)} Of the images that are right at {answer.curve.given}, how many are still"
-        f" right. Mean of {_seeds(group)}."
+        f" right. Mean of {_seeds(group)}; upright lines: 95% interval of the test sample (Wilson,"
+        f" n = the images that are right at {answer.curve.given})."
     )
     return Figure(chart, words)
 
 
-def growth(answer: Answer) -> Figure | None:
-    """Return the lines of a computed answer, upwards in logarithms."""
-    computed = answer.computed
-    if computed is None:
-        return None
-    series = [
-        Series(name, tuple(math.log10(value) for value in values))
-        for name, values in computed.lines.items()
-    ]
-    low = math.floor(min(value for one in series for value in one.values if value is not None))
-    high = math.ceil(max(value for one in series for value in one.values if value is not None))
-    chart = arms_chart(
-        f"{answer.question.name}-growth",
-        computed.axes[1],
-        computed.places,
-        series,
-        across=computed.axes[0],
-        upwards=f"{computed.axes[1]} (logarithmic)",
-        ticks=tuple(map(float, range(low, high + 1))),
-        text=_power,
-    )
-    return Figure(chart, "Exact: counted from the designs; nothing is trained.")
+def growth(answer: Answer) -> Iterator[Figure]:
+    """Yield the charts of a computed answer, upwards in logarithms."""
+    if answer.computed is None:
+        return
+    for number, (title, lines) in enumerate(answer.computed.charts.items()):
+        series = [
+            Series(name, tuple(math.log10(value) for value in values))
+            for name, values in lines.items()
+        ]
+        known = [value for one in series for value in one.values if value is not None]
+        ticks = range(math.floor(min(known)), math.ceil(max(known)) + 1)
+        chart = arms_chart(
+            f"{answer.question.name}-growth-{number}",
+            title,
+            answer.computed.places,
+            series,
+            across=answer.computed.across,
+            upwards=f"{title} (logarithmic)",
+            ticks=tuple(map(float, ticks)),
+            text=_power,
+        )
+        yield Figure(chart, "Exact: counted from the designs; nothing is trained.")
 
 
 def strips(answer: Answer) -> tuple[Strip, ...]:
@@ -173,7 +185,7 @@ def strips(answer: Answer) -> tuple[Strip, ...]:
     return tuple(
         Strip(
             shown(result.arm.name),
-            tuple(f"{name} {value:.3g}" for name, value in result.figures.items()),
+            tuple(_figure(name, values) for name, values in result.figures.items()),
             tuple(
                 Shot(each.title, png_data_uri(np.ascontiguousarray(each.pixels[:, :, None])))
                 for each in result.look.pictures
@@ -182,6 +194,15 @@ def strips(answer: Answer) -> tuple[Strip, ...]:
         for result in answer.arms
         if result.look.pictures or result.figures
     )
+
+
+def _figure(name: str, values: tuple[float, ...]) -> str:
+    """Return a figure's mean with its t interval over seeds, where there is one."""
+    mean = f"{name} {np.mean(values):.3g}"
+    if len(values) < 2:
+        return f"{mean} (1 seed)"
+    low, high = over_seeds(np.array(values)).interval()
+    return f"{mean} ({low:.3g} to {high:.3g}, n = {len(values)} seeds)"
 
 
 def _opening(note: str) -> str:
@@ -203,7 +224,7 @@ def _span(counts: list[int]) -> str:
 def _power(exponent: float) -> str:
     """Return a power of ten, short enough for an axis."""
     value = 10**exponent
-    for size, unit in ((1e6, " M"), (1e3, " k")):
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if value >= size:
             return f"{value / size:.3g}{unit}"
     return f"{value:.3g}"

@@ -12,6 +12,7 @@ from convwise.report.page_writer import render
 from convwise.report.study_charts import Figure, Strip, curves, differences, growth, strips
 from convwise.report.wording import count, counted, duration, moment, percent, shown
 from convwise.studies.arm_results import ArmResult
+from convwise.studies.computing import Computing
 from convwise.studies.findings import Answer
 from convwise.studies.study import Study
 from convwise.studies.words import points
@@ -51,7 +52,7 @@ class Section:
     facts: tuple[Fact, ...]
     differences: Figure | None
     curves: tuple[Figure, ...]
-    growth: Figure | None
+    growth: tuple[Figure, ...]
     strips: tuple[Strip, ...]
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -98,7 +99,7 @@ def study_contents(study: Study) -> StudyPage:
         said=_said(study),
         notices=_notices(facts),
         sections=tuple(_section(answer, facts) for answer in study.answers),
-        facts=_facts(facts),
+        facts=_facts(study),
         command=facts["command"],
     )
 
@@ -113,7 +114,7 @@ def _said(study: Study) -> tuple[str, ...]:
         told_of = counted(len(trained), "question")
         said.append(
             f"{told_of} {'was' if len(trained) == 1 else 'were'} put to paired trainings;"
-            f" {told} of them {'has' if told == 1 else 'have'} an answer that"
+            f" {told or 'none'} of them {'has' if told < 2 else 'have'} an answer that"
             f" {counted(facts['seeds'], 'seed')} can show."
         )
         said.append(
@@ -135,8 +136,11 @@ def _notices(facts: dict[str, Any]) -> tuple[str, ...]:
     return (f"To end{budget}, the study gave up {', '.join(facts['given_up'])}.",)
 
 
-def _facts(facts: dict[str, Any]) -> tuple[Fact, ...]:
+def _facts(study: Study) -> tuple[Fact, ...]:
+    facts = study.facts
     data, scale, machine = facts["data"], facts["scale"], facts["machine"]
+    timed = any("time_limit" in arm.arm.recipe for each in study.answers for arm in each.arms)
+    otherwise = f", or {scale['seconds']:g} s where time is held equal" if timed else ""
     height, width, channels = data["image"]
     return (
         Fact(
@@ -145,7 +149,7 @@ def _facts(facts: dict[str, Any]) -> tuple[Fact, ...]:
         Fact("Each image", f"{height} × {width} pixels, {counted(channels, 'channel')}"),
         Fact("Images in each training", count(data["train_images"])),
         Fact("Test images", count(data["test_images"])),
-        Fact("Epochs", f"{scale['epochs']}, or {scale['seconds']:g} s where time is held equal"),
+        Fact("Epochs", f"{scale['epochs']}{otherwise}"),
         Fact("Seeds", f"{facts['seeds']}, counted from 0"),
         Fact("Margin", f"{points(facts['margin'])} percentage points"),
         Fact(
@@ -154,9 +158,17 @@ def _facts(facts: dict[str, Any]) -> tuple[Fact, ...]:
             " comparisons within each question",
         ),
         Fact("Data fingerprint (SHA-256)", data["fingerprint"]),
+        Fact("Computed by", _computed_by(Computing(**facts["computing"]))),
         Fact("Machine", f"{shown(machine['cpu'])}, {counted(machine['cores'], 'core')}"),
         Fact("Versions", ", ".join(f"{key} {of}" for key, of in facts["versions"].items())),
     )
+
+
+def _computed_by(computing: Computing) -> str:
+    if not computing.raced:
+        return computing.told
+    figures = ", ".join(f"{speed:,.0f} by {who}" for who, speed in computing.raced.items())
+    return f"{computing.told}; trainings an hour in the race at the start: {figures}"
 
 
 def _section(answer: Answer, facts: dict[str, Any]) -> Section:
@@ -180,7 +192,7 @@ def _section(answer: Answer, facts: dict[str, Any]) -> Section:
         facts=tuple(told),
         differences=differences(answer, facts["margin"]),
         curves=tuple(curves(answer)),
-        growth=growth(answer),
+        growth=tuple(growth(answer)),
         strips=strips(answer),
         heads=computed.heads if computed else (),
         rows=computed.rows if computed else (),

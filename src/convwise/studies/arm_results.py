@@ -24,12 +24,14 @@ class Point:
         accuracy: mean share of right answers.
         interval: 95 %, of the test sample alone (Wilson).
         given: of the images that are right at the curve's reference, how many are right here.
+        given_interval: of that, 95 %, of the images that are right there (Wilson).
     """
 
     place: float
     accuracy: float
     interval: Interval
     given: float | None
+    given_interval: Interval | None
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class ArmResult:
         images: in the test set.
         cost: of training and prediction, medians over seeds.
         points: along the question's curve.
-        figures: of what was seen inside.
+        figures: of what was seen inside, one for each seed.
         look: of the first seed.
     """
 
@@ -55,7 +57,7 @@ class ArmResult:
     images: int
     cost: Cost
     points: tuple[Point, ...]
-    figures: Mapping[str, float]
+    figures: Mapping[str, tuple[float, ...]]
     look: Look
 
 
@@ -81,10 +83,7 @@ def arm_result(question: Question, arm: Arm, cells: Cells, curve: Curve | None) 
         tuple(_point(own, place, test, curve.given) for place, test in curve.tests.items())
         if curve
         else (),
-        {
-            name: float(np.mean([cell.look.figures[name] for cell in own]))
-            for name in own[0].look.figures
-        },
+        {name: tuple(cell.look.figures[name] for cell in own) for name in own[0].look.figures},
         own[0].look,
     )
 
@@ -103,9 +102,12 @@ def _mean_cost(costs: Sequence[Cost]) -> Cost:
 def _point(own: Sequence[Cell], place: float, test: str, given: str | None) -> Point:
     accuracy = float(np.mean([cell.scores[test].accuracy for cell in own]))
     images = len(own[0].scores[test].right)
-    kept = None
+    kept = interval = None
     if given is not None:
         right = np.stack([cell.scores[given].shares for cell in own])
         here = np.stack([cell.scores[test].shares for cell in own])
-        kept = float((right * here).sum() / right.sum()) if right.any() else None
-    return Point(place, accuracy, wilson_interval(round(accuracy * images), images), kept)
+        if right.any():
+            kept = float((right * here).sum() / right.sum())
+            count = max(1, round(float(right.sum()) / len(own)))
+            interval = wilson_interval(round(kept * count), count)
+    return Point(place, accuracy, wilson_interval(round(accuracy * images), images), kept, interval)

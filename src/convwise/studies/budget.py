@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-import torch.nn.functional as F
+from convwise.studies.timing import Speed
+from convwise.studies.trial import Scale
 
-from convwise.model.build import build
-from convwise.studies.question import Arm, Setting
-from convwise.studies.trial import BATCH_SIZE, FIXED_SECONDS, Scale
-
-MOST_EPOCHS = 10
 FEWEST_EPOCHS = 6
-FEWEST_IMAGES = 500
+# Fewer than the first only where not even one epoch of so many fits; never fewer than the second.
+FEWEST_IMAGES, LEAST_IMAGES = 500, 200
 # Of images seen in one training: what is worth a further seed, and what is worth a third one.
 PLENTY, SOME = 20_000, 5_000
-TIMED_ROUNDS = 4
-# Of the budget, as other work may slow the machine, and reading and the page take their share.
+# Of the time, as other work may slow the machine, and the page takes its share.
 USED = 0.85
 
 
 @dataclass(frozen=True)
-class Speed:
-    """How quick an arm is, in seconds.
+class Pace:
+    """An arm's speed, and whether it is given a time instead of epochs."""
 
-    Args:
-        training: for one image in one epoch.
-        scoring: for all its test sets.
-        timed: the arm is given a time instead of epochs.
-    """
-
-    training: float
-    scoring: float
+    speed: Speed
     timed: bool = False
 
 
@@ -45,58 +32,19 @@ class Fit:
     Args:
         scale: of each training.
         seeds: how many.
-        given_up: what that costs, in words.
     """
 
     scale: Scale
     seeds: int
-    given_up: tuple[str, ...]
-
-
-def measure(arm: Arm, setting: Setting, predictions: int) -> Speed:
-    """Time training steps and predictions of an arm on random numbers.
-
-    Args:
-        arm: what to time.
-        setting: the user's image format and classes.
-        predictions: that its test sets need.
-    """
-    plan = arm.plan(setting)
-    network = build(plan)
-    height, width, channels = arm.task.shape(setting.image)
-    images = torch.randn(BATCH_SIZE, channels, height, width)
-    images = images.contiguous(memory_format=torch.channels_last)
-    labels = torch.arange(BATCH_SIZE) % plan.classes
-
-    def step() -> None:
-        F.cross_entropy(network(images), labels).backward()  # type: ignore[no-untyped-call]
-
-    def answer() -> None:
-        with torch.inference_mode():
-            network(images)
-
-    training = _quickest(step)
-    network.eval()
-    scoring = _quickest(answer)
-    return Speed(
-        training / BATCH_SIZE,
-        scoring / BATCH_SIZE * predictions,
-        arm.recipe.get("time_limit") is not None,
-    )
-
-
-def _quickest(work: Callable[[], None]) -> float:
-    """Return the seconds of the quickest of some rounds; the first one prepares the others."""
-    seconds = []
-    for _ in range(TIMED_ROUNDS):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
 
 
 def fitted(
-    budget: float, speeds: Sequence[Speed], wished: Scale, seeds: int, trainable: int
+    seconds: float,
+    paces: Sequence[Pace],
+    wished: Scale,
+    seeds: int,
+    trainable: int,
+    places: int = 1,
 ) -> Fit:
     """Return the largest study that fits.
 
@@ -104,19 +52,22 @@ def fitted(
     then more seeds.
 
     Args:
-        budget: seconds.
-        speeds: of all arms.
+        seconds: that are left.
+        paces: of all arms.
         wished: what it would be with time enough.
         seeds: wished.
         trainable: images that a training can have.
+        places: how many trials run at once.
 
     Example:
-        >>> fit = fitted(60, [Speed(1e-3, 0.5)] * 2, Scale(epochs=10), 5, 9_000)
+        >>> fit = fitted(60, [Pace(Speed(1.0, 0.0, 1e-3, 0.5))] * 2, Scale(epochs=10), 5, 9_000)
         >>> fit.seeds, fit.scale.images, fit.scale.epochs
         (3, 1166, 6)
     """
     images = min(wished.images or trainable, trainable)
-    seen = {count: _seen(budget, speeds, count) for count in range(1, seeds + 1)}
+    seen = {
+        count: _seen(seconds * places, paces, count, wished.epochs) for count in range(1, seeds + 1)
+    }
     most = images * wished.epochs
     chosen = min(seeds, 2)
     for count in range(seeds, 1, -1):
@@ -124,31 +75,44 @@ def fitted(
             chosen = count
             break
     affordable = max(1, min(most, int(seen[chosen])))
-    fewer = min(images, max(FEWEST_IMAGES, affordable // min(wished.epochs, FEWEST_EPOCHS)))
+    least = min(FEWEST_IMAGES, max(LEAST_IMAGES, affordable))
+    fewer = min(images, max(least, affordable // min(wished.epochs, FEWEST_EPOCHS)))
     epochs = max(1, min(wished.epochs, affordable // fewer))
-    timed = [speed.training for speed in speeds if speed.timed]
-    mean = sum(timed) / len(timed) if timed else 0.0
-    seconds = round(max(1.0, fewer * epochs * mean), 1) if timed else wished.seconds
-    scale = Scale(None if fewer == trainable else fewer, epochs, seconds)
-    told = _given_up(scale, wished, chosen, seeds, fewer, images)
-    return Fit(scale, chosen, told)
+    timed = [pace.speed for pace in paces if pace.timed]
+    limit = wished.seconds
+    if timed:
+        each = sum(epochs * (speed.epoch + fewer * speed.image) for speed in timed)
+        limit = round(max(1.0, each / len(timed)), 1)
+    return Fit(Scale(None if fewer == trainable else fewer, epochs, limit), chosen)
 
 
-def _seen(budget: float, speeds: Sequence[Speed], seeds: int) -> float:
+def _seen(seconds: float, paces: Sequence[Pace], seeds: int, epochs: int) -> float:
     """Return how many images each training may see, over all its epochs."""
-    fixed = sum(FIXED_SECONDS + speed.scoring for speed in speeds)
-    each = sum(speed.training for speed in speeds)
-    return (USED * budget / seeds - fixed) / each if each else float("inf")
+    fixed = sum(pace.speed.fixed + epochs * pace.speed.epoch + pace.speed.scoring for pace in paces)
+    each = sum(pace.speed.image for pace in paces)
+    return (USED * seconds / seeds - fixed) / each if each else float("inf")
 
 
-def _given_up(
-    scale: Scale, wished: Scale, chosen: int, seeds: int, fewer: int, images: int
-) -> tuple[str, ...]:
+def given_up(fit: Fit, wished: Scale, seeds: int, trainable: int) -> list[str]:
+    """Return what a study lacks of what was wished, in words.
+
+    Args:
+        fit: the study.
+        wished: what it would be with time enough.
+        seeds: wished.
+        trainable: images that a training can have.
+
+    Example:
+        >>> given_up(Fit(Scale(500, 4), 3), Scale(epochs=10), 5, 9_000)
+        ['2 of 5 seeds', '8,500 of 9,000 training images', '6 of 10 epochs']
+    """
     told = []
-    if chosen < seeds:
-        told.append(f"{seeds - chosen} of {seeds} seeds")
+    images = min(wished.images or trainable, trainable)
+    fewer = fit.scale.images or trainable
+    if fit.seeds < seeds:
+        told.append(f"{seeds - fit.seeds} of {seeds} seeds")
     if fewer < images:
         told.append(f"{images - fewer:,} of {images:,} training images")
-    if scale.epochs < wished.epochs:
-        told.append(f"{wished.epochs - scale.epochs} of {wished.epochs} epochs")
-    return tuple(told)
+    if fit.scale.epochs < wished.epochs:
+        told.append(f"{wished.epochs - fit.scale.epochs} of {wished.epochs} epochs")
+    return told

@@ -15,7 +15,7 @@ from convwise.studies.cell import Cell, Cost
 from convwise.studies.question import Comparison, Computed, Curve, Question, Setting
 from convwise.studies.statistics import Estimate, over_seeds, over_seeds_and_images
 from convwise.studies.verdict import Verdict, verdicts
-from convwise.studies.words import sentence_of
+from convwise.studies.words import sentence_of, within_bounds
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Finding:
         if self.estimate is None:
             return None
         low, high = self.estimate.interval()
-        return (low, high) if math.isfinite(high - low) else None
+        return within_bounds(low, high) if math.isfinite(high - low) else None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values with the keys that ``convwise study --json`` prints."""

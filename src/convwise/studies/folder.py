@@ -4,12 +4,16 @@ study.json     what was asked and resolved: data, scale, questions, seeds, margi
 cells/         one JSON file for each question, arm and seed, whole or not there
 claims/        who is at work on which cell; empty when nobody is
 study.html     the page
+.settling      locked by whoever is about to write study.json for the first time
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +59,23 @@ class StudyFolder:
         """The folder of the claims."""
         return self.path / "claims"
 
+    @contextlib.contextmanager
+    def settling(self, tell: Callable[[str], None]) -> Iterator[None]:
+        """Let one process at a time find out what the study will be.
+
+        Two that measure at once would slow each other, and come to two different studies.
+
+        Args:
+            tell: takes a message, where another process is at it.
+        """
+        with (self.path / ".settling").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                tell("waiting for another process that settles what this study will be")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def facts(self) -> dict[str, Any]:
         """Return what study.json holds; nothing where there is none.
 
@@ -88,8 +109,8 @@ class StudyFolder:
         write_cell(self.path / "cells" / f"{trial.name}.json", cell)
 
 
-def settled_scale(folder: StudyFolder, asked: dict[str, Any], fingerprint: str) -> Scale | None:
-    """Return the scale of a study that was begun before, or None where none was.
+def require_same(folder: StudyFolder, asked: dict[str, Any], fingerprint: str) -> None:
+    """Check that a study that was begun before is the one that is asked for.
 
     Args:
         folder: of the study.
@@ -101,17 +122,16 @@ def settled_scale(folder: StudyFolder, asked: dict[str, Any], fingerprint: str) 
     """
     facts = folder.facts()
     if not facts:
-        return None
-    scale = Scale(**facts["scale"])
+        return
     if facts["data"]["fingerprint"] != fingerprint:
         raise OptionError(
             f"{folder.path} holds a study of other images ({facts['data']['source']});"
             " give another --out"
         )
     for name, value in asked.items():
-        if value is not None and value != asdict(scale)[name]:
+        known = facts["scale"][name]
+        if value is not None and value != known:
             raise OptionError(
-                f"{folder.path} holds a study with {name} = {asdict(scale)[name]}, not {value};"
+                f"{folder.path} holds a study with {name} = {known}, not {value};"
                 f" leave --{name} out to go on with it, or give another --out"
             )
-    return scale

@@ -11,7 +11,7 @@ from convwise.model.trained import TrainedModel
 from convwise.studies.question import Picture
 from convwise.studies.task import Pixels
 
-SHOWN = 3
+SHOWN = 12
 
 
 def first_maps(model: TrainedModel, pixels: Pixels, row: str) -> NDArray[np.float32]:
@@ -52,17 +52,16 @@ def sharpness(maps: NDArray[np.float32]) -> float:
 
 
 def map_pictures(maps: NDArray[np.float32], pixels: Pixels) -> tuple[Picture, ...]:
-    """Return the first image and its strongest maps, black for 0 and white for the largest value.
+    """Return the first image and its first maps, black for 0 and white for the largest value.
 
     Args:
         maps: float32 (1, channels, height, width).
         pixels: uint8 (1, height, width, channels), the image.
     """
     image = pixels[0].mean(axis=2).astype(np.uint8)
-    strongest = np.argsort(-np.abs(maps[0]).mean(axis=(1, 2)), kind="stable")[:SHOWN]
     return (
         Picture("the image", image),
-        *(Picture(f"map {number + 1}", _grey(maps[0, number])) for number in strongest.tolist()),
+        *(Picture(f"{number + 1}", _grey(each)) for number, each in enumerate(maps[0, :SHOWN])),
     )
 
 

@@ -55,6 +55,12 @@ class Material:
         return cls(dataset.name, dataset.source, dataset.classes, pool, test, decoded.fingerprint)
 
     @property
+    def bytes(self) -> int:
+        """Size of all pixels."""
+        stores = {id(store.images): store.images.nbytes for store in (self.pool, self.test)}
+        return sum(stores.values())
+
+    @property
     def trainable(self) -> int:
         """How many images one training can have."""
         return len(self.pool) - min(WATCHED_IMAGES, round(0.1 * len(self.pool)))

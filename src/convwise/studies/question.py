@@ -132,17 +132,23 @@ class Computed:
         sentence: the answer.
         heads: of the table's columns; the first one names the rows.
         rows: of the table.
-        lines: name → values of a picture's lines, in the order of ``places``.
-        places: along the axis.
-        axes: titles of the axis across and the axis upwards (drawn in logarithms).
+        charts: title of the axis upwards (drawn in logarithms) → name → values of a line, in the
+            order of ``places``.
+        places: along the axis across.
+        across: title of that axis, with its unit.
     """
 
     sentence: str
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    lines: Mapping[str, tuple[float, ...]]
+    charts: Mapping[str, Mapping[str, tuple[float, ...]]]
     places: tuple[float, ...]
-    axes: tuple[str, str]
+    across: str
+
+    @property
+    def designs(self) -> list[str]:
+        """Names of what is compared."""
+        return list(next(iter(self.charts.values())))
 
 
 @dataclass(frozen=True)

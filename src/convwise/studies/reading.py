@@ -69,7 +69,7 @@ def _read(path: Path, facts: dict[str, Any]) -> StudySoFar:
         (height, width, channels), tuple(map(str, data["classes"])), float(scale.seconds)
     )
     trials = [
-        Trial(question, arm, seed, setting, scale)
+        Trial(question.name, arm, seed, setting, scale)
         for question in questions
         for arm in question.arms(setting)
         for seed in range(int(facts["seeds"]))

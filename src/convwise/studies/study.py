@@ -13,16 +13,18 @@ from convwise.data import load_data
 from convwise.data.dataset import MAX_BAD, Dataset, Decoded
 from convwise.data.pixel_cache import PixelCache
 from convwise.errors import OptionError
+from convwise.studies.computing import Backend, Computing
+from convwise.studies.deadline import Deadline
 from convwise.studies.findings import Answer, Finding
 from convwise.studies.folder import STUDIES, StudyFolder
 from convwise.studies.material import Material
 from convwise.studies.own import question_of
 from convwise.studies.question import Question
 from convwise.studies.registry import chosen_questions
+from convwise.studies.request import Request
 from convwise.studies.runner import StudyWatcher
 from convwise.studies.verdict import MARGIN
-from convwise.studies.work import Request, Work
-from convwise.training.train import use_threads
+from convwise.studies.work import Work
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Study:
         computed: list[dict[str, Any]] = [
             {
                 "question": answer.question.name,
-                "arms": list(answer.computed.lines),
+                "arms": answer.computed.designs,
                 "difference": None,
                 "interval": None,
                 "verdict": "computed",
@@ -114,6 +116,8 @@ def study(
     images: int | None = None,
     epochs: int | None = None,
     out: str | Path | None = None,
+    backend: Backend = "local",
+    processes: int | None = 1,
     threads: int | None = None,
     watcher: StudyWatcher | None = None,
     command: str = "",
@@ -135,7 +139,13 @@ def study(
         images: that each training gets; all of them unless given.
         epochs: of each training; 10 unless given.
         out: the study's folder; ``studies/<data>`` unless given.
-        threads: of torch; all cores of this process unless given.
+        backend: ``local``, or ``ray`` for the Ray cluster that ``RAY_ADDRESS`` or this process is
+            connected to; where there is none, Ray is started here.
+        processes: how many trainings at once on this machine. None chooses by a race between one
+            that has all cores and one for each core. More than one are spawned: call from a
+            module that can be imported, below ``if __name__ == "__main__"``.
+        threads: of torch, for each training; unless given, its share of the cores, and 1 on a
+            cluster. Bits depend on it, so a study that was begun keeps its own.
         watcher: told about progress.
         command: recorded as the command that repeats the study.
         fuse: compute neighbouring layers together, as trainings do.
@@ -145,16 +155,20 @@ def study(
     Raises:
         DataError: the data cannot be read or learnt from.
         DesignError: an arm's network does not fit the images.
+        MissingExtraError: ``backend`` is ``ray``, and it is not installed.
         OptionError: an option cannot be used, or the folder holds another study.
+        TrainingError: a training failed, or its process died.
         Interrupted: the user stopped it; what is done is kept.
     """
+    deadline = Deadline(budget)
     mine = None if own is None else question_of(own)
     request = Request(_asked(questions, mine), seeds, margin, budget, images, epochs, mine)
+    computing = Computing.asked(backend, processes, threads)
     watcher = watcher or StudyWatcher()
-    use_threads(threads)
     material = _material(data, watcher, cache, data_options)
     folder = StudyFolder.opened(Path(out) if out else STUDIES / material.name)
-    facts, found = Work(request, material, folder, watcher, command, fuse).run()
+    work = Work(request, material, folder, watcher, computing, deadline, command, fuse)
+    facts, found = work.run()
     return Study(folder.path, facts, found)
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from convwise.design.plan import Plan
 from convwise.evaluation.predict import Predictor
 from convwise.model.trained import TrainedModel
 from convwise.studies.cell import MOST_VIEWS, Cell, Cost, Score
 from convwise.studies.material import Material, digest_of, format_of, store_of
-from convwise.studies.question import Arm, Look, Question, Setting
+from convwise.studies.question import Arm, Look, Setting
 from convwise.studies.task import Pixels, TestSet
 from convwise.training.fit import Fitted, fit_model
 from convwise.training.progress import Watcher
@@ -20,8 +20,6 @@ from convwise.training.recipe import Recipe
 
 BATCH_SIZE = 64
 TIMED_IMAGES = 256
-# What a trial takes beside training and scoring, about: building, a time trial, writing.
-FIXED_SECONDS = 1.0
 # What all arms share: nothing that a network's kind decides, and no change of the images.
 COMMON = {
     "optimizer": "adamw",
@@ -53,26 +51,35 @@ class Scale:
 
 @dataclass(frozen=True)
 class Trial:
-    """What one cell needs.
+    """What one cell needs; it can be sent to another process.
 
     Args:
-        question: that is asked.
+        question: name of the question that is asked.
         arm: one of its arms.
         seed: of weights, order, and the images that are drawn to train on.
         setting: the user's image format and classes.
         scale: of the training.
+        look: the question's, called with the trained model and the images of its first test set.
+        fuse: see ``training.fit.fit_model``.
     """
 
-    question: Question
+    question: str
     arm: Arm
     seed: int
     setting: Setting
     scale: Scale
+    look: Callable[[TrainedModel, Pixels], Look] | None = None
+    fuse: bool = True
 
     @property
     def name(self) -> str:
         """Names its file."""
-        return f"{self.question.name}--{self.arm.name}--{self.seed}"
+        return f"{self.question}--{self.arm.name}--{self.seed}"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Question and arm: what all seeds share."""
+        return self.question, self.arm.name
 
     @property
     def recipe(self) -> Recipe:
@@ -94,23 +101,24 @@ class Trial:
             self.seed,
         )
 
-    def run(self, material: Material, *, fuse: bool) -> Cell:
+    def run(self, material: Material, watcher: Watcher) -> Cell:
         """Train the arm and score it.
 
+        Args:
+            material: the images.
+            watcher: may want the training to stop.
+
         Raises:
-            Interrupted: the user stopped the training.
+            Interrupted: it was stopped.
         """
-        plan = self.arm.plan(self.setting)
-        fitted = self._fitted(plan, material, fuse)
-        if fitted.ending == "interrupted":
-            raise Interrupted
+        fitted = self.fitted(material, watcher)
         scores, first = {}, None
         for test in self.arm.task.tests(material.test.pixels, material.test.labels):
-            scores[test.name], shown = _scored(fitted.model, test)
+            scores[test.name], shown = scored(fitted.model, test)
             first = shown if first is None else first
         assert first is not None
-        look = self.question.look(fitted.model, first) if self.question.look else Look()
-        epochs = len(fitted.history)
+        look = self.look(fitted.model, first) if self.look else Look()
+        plan, epochs = self.arm.plan(self.setting), len(fitted.history)
         cost = Cost(
             plan.total_params,
             plan.total_flops,
@@ -119,18 +127,23 @@ class Trial:
             epochs,
         )
         return Cell(
-            self.question.name, self.arm.name, self.seed, self.digest(material), scores, cost, look
+            self.question, self.arm.name, self.seed, self.digest(material), scores, cost, look
         )
 
-    def _fitted(self, plan: Plan, material: Material, fuse: bool) -> Fitted:
+    def fitted(self, material: Material, watcher: Watcher) -> Fitted:
+        """Train the arm.
+
+        Raises:
+            Interrupted: the training was stopped, by the user or by the watcher.
+        """
         task = self.arm.task
         stores = []
         for store in material.drawn(self.seed, self.scale.images):
             pixels, labels = task.training(store.pixels, store.labels, self.seed)
             stores.append(store_of(pixels, store, labels))
         train, watched = stores
-        return fit_model(
-            plan,
+        fitted = fit_model(
+            self.arm.plan(self.setting),
             train,
             watched,
             image_format=format_of(train),
@@ -139,13 +152,16 @@ class Trial:
             recipe=self.recipe,
             seed=self.seed,
             precision="fp32",
-            watcher=Watcher(),
-            fuse=fuse,
+            watcher=watcher,
+            fuse=self.fuse,
             calibrate=False,
         )
+        if fitted.ending in ("interrupted", "callback"):
+            raise Interrupted
+        return fitted
 
 
-def _scored(model: TrainedModel, test: TestSet) -> tuple[Score, Pixels]:
+def scored(model: TrainedModel, test: TestSet) -> tuple[Score, Pixels]:
     """Return the score on a test set, and the images of its first view."""
     ask = Predictor(model).probabilities
     right, views, first = np.zeros(len(test.labels), np.uint8), 0, None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from convwise.studies.question import Comparison
 from convwise.studies.statistics import Estimate
 from convwise.studies.verdict import Verdict
@@ -20,6 +18,16 @@ def points(difference: float, *, signed: bool = False) -> str:
     if not signed or float(text) == 0:
         return text
     return ("−" if difference < 0 else "+") + text
+
+
+def within_bounds(low: float, high: float) -> tuple[float, float]:
+    """Return an interval of a difference of two shares, which is between -1 and 1.
+
+    Example:
+        >>> within_bounds(-1.45, 0.95)
+        (-1.0, 0.95)
+    """
+    return max(low, -1.0), min(high, 1.0)
 
 
 def sentence_of(
@@ -67,6 +75,5 @@ def sentence_of(
 
 
 def _between(estimate: Estimate) -> str:
-    low, high = estimate.interval()
-    assert math.isfinite(low)
+    low, high = within_bounds(*estimate.interval())
     return f"{points(low, signed=True)} to {points(high, signed=True)}"

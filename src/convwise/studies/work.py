@@ -1,156 +1,167 @@
-"""The work of a study: fit it to its time, do its trials, write down what was asked."""
+"""The work of a study: settle what it will be, do its trials, write down what was asked."""
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import datetime
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from convwise.errors import DesignError, OptionError
-from convwise.studies.budget import Fit, Speed, fitted, measure
+from convwise.studies.budget import Fit, given_up
 from convwise.studies.cell import Cell
+from convwise.studies.computing import Computing
+from convwise.studies.deadline import Deadline
 from convwise.studies.findings import Answer, answers
-from convwise.studies.folder import StudyFolder, settled_scale
+from convwise.studies.folder import StudyFolder, require_same
 from convwise.studies.material import Material
-from convwise.studies.question import Arm, Question, Setting
-from convwise.studies.runner import Deadline, StudyWatcher, run_trials
-from convwise.studies.trial import FIXED_SECONDS, Scale, Trial
-from convwise.studies.verdict import MARGIN
+from convwise.studies.question import Setting
+from convwise.studies.request import Request, require_fit
+from convwise.studies.runner import Course, StudyWatcher
+from convwise.studies.settling import hired, settled
+from convwise.studies.study_plan import StudyPlan
+from convwise.studies.timing import Timing
+from convwise.studies.trial import Scale, Trial
+from convwise.studies.workers import Workers
 from convwise.training.machine import machine_facts, package_versions
-
-SEEDS = 5
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of a study; see :func:`convwise.studies.study.study`.
-
-    Raises:
-        OptionError: a number is out of range.
-    """
-
-    questions: tuple[Question, ...]
-    seeds: int | None = None
-    margin: float = MARGIN
-    budget: float | None = None
-    images: int | None = None
-    epochs: int | None = None
-    own: Question | None = None
-
-    def __post_init__(self) -> None:
-        if not self.questions:
-            raise OptionError("name at least one question, or give one of your own")
-        for name, least, most in (
-            ("seeds", 1, 1_000),
-            ("images", 20, 10**9),
-            ("epochs", 1, 10_000),
-        ):
-            value = getattr(self, name)
-            if value is not None and not least <= value <= most:
-                raise OptionError(f"--{name} {value}: use a number from {least:,} to {most:,}")
-        if not 0 < self.margin < 1:
-            raise OptionError(f"--margin {self.margin:g}: use a share such as 0.5%")
 
 
 @dataclass(frozen=True)
 class Work:
-    """A study whose request has been checked, and whose images are read."""
+    """A study whose request has been checked, and whose images are read.
+
+    Args:
+        request: what is asked.
+        material: the images.
+        folder: of the study.
+        watcher: told about progress.
+        computing: where to compute, as far as it was asked for.
+        deadline: of the study.
+        command: that repeats it.
+        fuse: see ``training.fit.fit_model``.
+    """
 
     request: Request
     material: Material
     folder: StudyFolder
     watcher: StudyWatcher
+    computing: Computing
+    deadline: Deadline
     command: str
     fuse: bool
 
     def run(self) -> tuple[dict[str, Any], tuple[Answer, ...]]:
         """Do the trials; return the content of study.json, and the answers."""
-        request, material = self.request, self.material
-        setting = Setting(material.pool.shape, material.classes)
-        arms = {question.name: question.arms(setting) for question in request.questions}
-        _require_fit(arms, setting)
-        asked = {"images": request.images, "epochs": request.epochs}
-        scale = settled_scale(self.folder, asked, material.fingerprint)
-        speeds = self._speeds(arms, setting) if request.budget else {}
-        fit = self._fit(scale, speeds)
-        setting = dataclasses.replace(setting, seconds=fit.scale.seconds)
-        facts = self._facts(fit)
-        self.folder.write_facts(facts)
-        expected = {key: _seconds(speed, fit.scale, material) for key, speed in speeds.items()}
-        trials = [
-            Trial(question, arm, seed, setting, fit.scale)
-            for seed in range(fit.seeds)
-            for question in request.questions
+        setting = Setting(self.material.pool.shape, self.material.classes)
+        questions = self.request.questions
+        require_fit({question.name: question.arms(setting) for question in questions}, setting)
+        timings = [
+            Timing(question.name, arm, setting, self.fuse)
+            for question in questions
             for arm in question.arms(setting)
         ]
+        with contextlib.ExitStack() as stack:
+            with self.folder.settling(self.watcher.message):
+                plan, workers, fresh = self._settled(timings, stack)
+            plan, cells = self.done(plan, workers, fresh=fresh)
+        missing = len(plan.trials()) - len(cells)
+        facts = self._write(plan, fresh=fresh, missing=missing)
+        return facts, self._answered(plan, list(cells.values()))
 
-        def answered(cells: Sequence[Cell]) -> tuple[Answer, ...]:
-            return answers(request.questions, setting, cells, request.margin)
-
-        cells = run_trials(
-            trials,
+    def _settled(
+        self, timings: Sequence[Timing], stack: contextlib.ExitStack
+    ) -> tuple[StudyPlan, Workers, bool]:
+        """Return what the study will be, who does it, and whether it begins now."""
+        request, material, tell = self.request, self.material, self.watcher.message
+        asked = {"images": request.images, "epochs": request.epochs}
+        require_same(self.folder, asked, material.fingerprint)
+        before = self.folder.facts()
+        computing, workers = hired(self.computing, request, material, before, timings, tell)
+        stack.callback(workers.close)
+        plan = settled(
+            request,
             material,
-            self.folder,
-            Deadline(request.budget, expected),
-            self.watcher,
-            answered,
+            before,
+            computing,
+            workers,
+            timings,
+            self.deadline,
+            tell,
             fuse=self.fuse,
         )
-        missing = len(trials) - len(cells)
-        if missing:
-            facts["given_up"].append(f"{missing} of {len(trials)} cells, as the time was over")
-            self.folder.write_facts(facts)
-        return facts, answered(list(cells.values()))
+        self._write(plan, fresh=not before)
+        if request.budget is not None and not before:
+            lost = ", ".join(self._given_up(plan)) or "nothing"
+            tell(f"{plan.told} fit the budget: gives up {lost}")
+        return plan, workers, not before
 
-    def _fit(self, scale: Scale | None, speeds: Mapping[tuple[str, str], Speed]) -> Fit:
-        request = self.request
-        seeds = request.seeds or SEEDS
-        if scale is not None:
-            known: int = self.folder.facts()["seeds"]
-            # A budget was fitted when the study began: the same command goes on with its seeds.
-            fitted_before = request.seeds is None or request.budget is not None
-            return Fit(scale, known if fitted_before else seeds, ())
-        wished = Scale(request.images, request.epochs or Scale.epochs)
-        if request.budget is None:
-            return Fit(wished, seeds, ())
-        fit = fitted(request.budget, list(speeds.values()), wished, seeds, self.material.trainable)
-        told = f"gives up {', '.join(fit.given_up)}" if fit.given_up else "gives up nothing"
-        self.watcher.message(
-            f"{fit.seeds} seeds, {fit.scale.images or self.material.trainable:,} training images,"
-            f" {fit.scale.epochs} epochs fit the budget: {told}"
-        )
-        return fit
+    def done(
+        self, plan: StudyPlan, workers: Workers, *, fresh: bool
+    ) -> tuple[StudyPlan, dict[str, Cell]]:
+        """Do the trials; return the plan as it was followed in the end, and their cells.
 
-    def _speeds(
-        self, arms: Mapping[str, Sequence[Arm]], setting: Setting
-    ) -> dict[tuple[str, str], Speed]:
-        self.watcher.message("timing each arm for a moment")
-        speeds = {}
-        for question, each in arms.items():
-            for arm in each:
-                speeds[question, arm.name] = measure(arm, setting, self._scored_images(arm))
-        return speeds
+        A plan changes where trials take so long that some question would have no answer: then all
+        is begun again at a smaller scale. And a fresh one grows by a seed while there is time.
+        """
+        self.deadline.foresee(plan.expected())
+        while True:
+            course = Course(
+                plan.trials(),
+                self.material,
+                self.folder,
+                workers,
+                self.deadline,
+                self.watcher,
+                functools.partial(self._answered, plan),
+            )
+            course.run(functools.partial(self._other, plan, workers))
+            if course.gave_up:
+                other = self._other(plan, workers, course.missing)
+                if other is None:
+                    continue
+                self.watcher.message(f"too slow for the budget; from now on {other.told}")
+                self.deadline.foresee(other.expected())
+            elif fresh and self._may_grow(plan, workers, course.missing):
+                other = replace(plan, seeds=plan.seeds + 1)
+            else:
+                return plan, course.cells
+            plan = other
+            self._write(plan, fresh=fresh)
 
-    def _scored_images(self, arm: Arm) -> int:
-        """Return how many predictions all test sets of an arm need."""
-        test = self.material.test
-        sets = arm.task.tests(test.pixels, test.labels)
-        # Of two images, all views are made in no time.
-        small = arm.task.tests(test.take(slice(0, 2)), test.labels[:2])
-        return sum(
-            len(large.labels) * sum(1 for _ in few.views)
-            for large, few in zip(sets, small, strict=True)
-        )
+    def _other(
+        self, plan: StudyPlan, workers: Workers, missing: Sequence[Trial]
+    ) -> StudyPlan | None:
+        """Return the plan to go over to: a smaller one, or one that another process settled."""
+        facts = self.folder.facts()
+        if facts and (scale := Scale(**facts["scale"])) != plan.scale:
+            return replace(plan, scale=scale, seeds=facts["seeds"])
+        return plan.smaller(missing, self.deadline, workers.places())
 
-    def _facts(self, fit: Fit) -> dict[str, Any]:
+    def _may_grow(self, plan: StudyPlan, workers: Workers, missing: Sequence[Trial]) -> bool:
+        if self.request.budget is None or missing or plan.seeds >= self.request.wished_seeds:
+            return False
+        more = sum(map(self.deadline.seconds_of, plan.trials_of(plan.seeds)))
+        return more / workers.places() <= self.deadline.left
+
+    def _answered(self, plan: StudyPlan, cells: Sequence[Cell]) -> tuple[Answer, ...]:
+        return answers(plan.questions, plan.setting, cells, self.request.margin)
+
+    def _given_up(self, plan: StudyPlan) -> list[str]:
+        request, fit = self.request, Fit(plan.scale, plan.seeds)
+        return given_up(fit, request.wished_scale, request.wished_seeds, plan.trainable)
+
+    def _write(self, plan: StudyPlan, *, fresh: bool, missing: int = 0) -> dict[str, Any]:
+        """Write study.json and return its content."""
         before = self.folder.facts()
         material, request = self.material, self.request
-        given_up = list(fit.given_up) or before.get("given_up", [])
-        return {
-            "created": before.get("created")
-            or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        lost = self._given_up(plan) if fresh else before.get("given_up", [])
+        lost = [each for each in lost if "as the time was over" not in each]
+        if missing:
+            lost.append(f"{missing} of {len(plan.trials())} cells, as the time was over")
+        facts = {
+            "created": before.get("created") or now,
             "command": self.command,
             "data": {
                 "name": material.name,
@@ -158,36 +169,19 @@ class Work:
                 "fingerprint": material.fingerprint,
                 "classes": list(material.classes),
                 "image": list(material.pool.shape),
-                "train_images": fit.scale.images or material.trainable,
+                "train_images": plan.scale.images or material.trainable,
                 "test_images": len(material.test),
             },
-            "questions": [question.name for question in request.questions],
+            "questions": [question.name for question in plan.questions],
             "own": None if request.own is None else request.own.name,
-            "seeds": fit.seeds,
+            "seeds": plan.seeds,
             "margin": request.margin,
             "budget": request.budget,
-            "scale": dataclasses.asdict(fit.scale),
-            "given_up": [each for each in given_up if "as the time was over" not in each],
+            "scale": asdict(plan.scale),
+            "computing": asdict(plan.computing),
+            "given_up": lost,
             "machine": machine_facts(),
             "versions": package_versions(),
         }
-
-
-def _require_fit(arms: Mapping[str, Sequence[Arm]], setting: Setting) -> None:
-    """Check that every arm's network fits the images, before anything is timed or trained."""
-    for question, each in arms.items():
-        for arm in each:
-            try:
-                arm.plan(setting)
-            except DesignError as error:
-                raise DesignError(
-                    f"{error}: the arm {arm.name} of the question {question} does not fit images of"
-                    f" {'×'.join(map(str, setting.image))}",
-                    fixes=(f"leave {question} out of --questions", "give larger images"),
-                ) from None
-
-
-def _seconds(speed: Speed, scale: Scale, material: Material) -> float:
-    images = scale.images or material.trainable
-    training = scale.seconds if speed.timed else speed.training * images * scale.epochs
-    return FIXED_SECONDS + training + speed.scoring
+        self.folder.write_facts(facts)
+        return facts

@@ -8,12 +8,12 @@ import sys
 import pytest
 from rich.console import Console
 
+from convwise.cli.clock import clock
 from convwise.cli.output import accuracy_line, answers, news, percent, print_json
 from convwise.cli.training_view import (
     JsonView,
     LiveView,
     PlainView,
-    clock,
     sparkline,
     training_view,
 )

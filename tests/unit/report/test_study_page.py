@@ -34,6 +34,12 @@ FACTS = {
     "margin": 0.005,
     "budget": 600.0,
     "scale": {"images": 900, "epochs": 4, "seconds": 20.0},
+    "computing": {
+        "backend": "local",
+        "processes": 2,
+        "threads": 1,
+        "raced": {"1 process of 2 threads": 93.4, "2 processes of 1 thread": 120.0},
+    },
     "given_up": ["2 of 5 seeds"],
     "machine": {"cpu": "a processor", "cores": 2},
     "versions": {"convwise": "0.1.0"},
@@ -84,12 +90,27 @@ def test_pictures_tell_units_n_and_intervals(tmp_path: Path) -> None:
     assert "the seeds, n = 3" in page
     assert "Offset (pixels)" in page
     assert "Accuracy (%)" in page
-    assert page.count('class="error"') == 2 * 5 * 6
+    # Accuracy and consistency, for two groups of five arms at six offsets.
+    assert page.count('class="error"') == 2 * 2 * 5 * 6
+    assert "n = the images that are right at 0" in page
+
+
+def test_the_page_tells_where_it_was_computed(tmp_path: Path) -> None:
+    page = study_page(make_study(tmp_path, make_question()))
+    assert "trainings an hour in the race at the start: 93 by 1 process of 2 threads" in page
+
+
+def test_what_was_seen_inside_has_its_interval(tmp_path: Path) -> None:
+    page = study_page(make_study(tmp_path, make_question()))
+    assert "sharpness 0.5 (0.5 to 0.5, n = 3 seeds)" in page
+    page = study_page(make_study(tmp_path, make_question(), seeds=1))
+    assert "sharpness 0.5 (1 seed)" in page
 
 
 def test_what_is_computed_is_drawn_and_listed(tmp_path: Path) -> None:
     page = study_page(make_study(tmp_path, all_questions()["weights"]))
     assert "Parameters (logarithmic)" in page
+    assert "FLOPs of one image (logarithmic)" in page
     assert "224×224×1" in page
 
 

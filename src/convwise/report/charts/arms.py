@@ -11,7 +11,7 @@ from convwise.report.charts.axes import Plot, Scale, frame
 from convwise.report.charts.svg import drawing, element, polyline, spread
 
 WIDTH, HEIGHT = 520, 330
-LEFT, RIGHT, TOP, BOTTOM = 52, 150, 36, 46
+LEFT, RIGHT, TOP, BOTTOM = 52, 166, 36, 46
 COLOURS = 6
 
 Interval = tuple[float, float]

@@ -38,11 +38,16 @@ def compute(setting: Setting) -> Computed:
         f" {growth['conv, flatten']:.0f} times; with global pooling they stay"
         f" {plans['conv, global pooling'][0].total_params:,}."
     )
-    lines = {name: tuple(float(each.total_params) for each in made) for name, made in plans.items()}
+    charts = {
+        "Parameters": {
+            name: tuple(float(each.total_params) for each in made) for name, made in plans.items()
+        },
+        "FLOPs of one image": {
+            name: tuple(float(each.total_flops) for each in made) for name, made in plans.items()
+        },
+    }
     places = tuple(map(float, SIDES))
-    return Computed(
-        sentence, tuple(heads), tuple(rows), lines, places, ("Image side (pixels)", "Parameters")
-    )
+    return Computed(sentence, tuple(heads), tuple(rows), charts, places, "Image side (pixels)")
 
 
 QUESTION = Question(
