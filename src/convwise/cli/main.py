@@ -105,6 +105,14 @@ convwise study fashion-mini --questions position,pooling --seeds 3
 convwise study photos/ --config study.toml --margin 1%
 """,
     ),
+    "lab": (
+        "Open the lab in a browser: design, train, explain and compare.",
+        """
+convwise lab
+convwise lab experiments/ --data photos/
+convwise lab --port 9000 --open
+""",
+    ),
     "export": (
         "Write a model in another format, proven to give the same answers.",
         """

@@ -1,0 +1,76 @@
+"""The lab's web app: its pages, their requests, static files, and the guard before all of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from convwise.lab.access import Access, Guard
+from convwise.lab.failures import tell_failures
+from convwise.lab.page import Lab, Page
+from convwise.lab.pages import PAGES
+from convwise.lab.places import Places
+from convwise.lab.uploads import Uploads
+from convwise.lab.views import show_page, stylesheet
+
+STATIC = Path(__file__).parent / "static"
+
+
+def make_app(places: Places, access: Access) -> ASGIApp:
+    """Return the lab as an ASGI application.
+
+    Args:
+        places: the folders that it may read.
+        access: what every request must show.
+    """
+    lab = Lab(places, Uploads())
+    app = FastAPI(
+        title="convwise lab",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=_lifespan(lab),
+        redirect_slashes=False,
+    )
+    app.state.lab = lab
+    tell_failures(app)
+    app.add_api_route("/", _first_page, include_in_schema=False)
+    app.add_api_route("/styles/{name}", _style, include_in_schema=False)
+    for page in PAGES:
+        app.add_api_route(f"/{page.name}", _shown(lab, page), response_class=HTMLResponse)
+        app.include_router(page.router, prefix=f"/api/{page.name}")
+    app.mount("/static", StaticFiles(directory=STATIC))
+    return Guard(app, access)
+
+
+def _lifespan(lab: Lab) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for page in PAGES:
+                if page.lifespan is not None:
+                    await stack.enter_async_context(page.lifespan(lab))
+            yield
+
+    return lifespan
+
+
+def _shown(lab: Lab, page: Page) -> Callable[[], HTMLResponse]:
+    def show() -> HTMLResponse:
+        return HTMLResponse(show_page(lab, page, PAGES))
+
+    return show
+
+
+def _first_page() -> RedirectResponse:
+    return RedirectResponse(f"/{PAGES[0].name}", 303)
+
+
+def _style(name: str) -> Response:
+    return Response(stylesheet(name), media_type="text/css")

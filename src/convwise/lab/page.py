@@ -1,0 +1,57 @@
+"""A page of the lab: its place in the navigation, its template, its script and its requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+
+from convwise.lab.places import Places
+from convwise.lab.uploads import Uploads
+
+
+@dataclass
+class Lab:
+    """What all pages share.
+
+    Args:
+        places: the folders that may be read.
+        uploads: pictures that the user gave.
+    """
+
+    places: Places
+    uploads: Uploads
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page.
+
+    Args:
+        name: in its address: ``/design`` shows ``design.html.j2``, which loads ``design.js``.
+        title: in the navigation.
+        router: its requests, below ``/api/<name>``.
+        styles: of the report that it uses besides ``style.css``.
+        context: what its template fills in.
+        lifespan: entered when the lab starts, left when it stops.
+    """
+
+    name: str
+    title: str
+    router: APIRouter
+    styles: tuple[str, ...] = ()
+    context: Callable[[Lab], dict[str, Any]] | None = None
+    lifespan: Callable[[Lab], AbstractAsyncContextManager[None]] | None = None
+
+
+def _lab(request: Request) -> Lab:
+    lab = request.app.state.lab
+    assert isinstance(lab, Lab)
+    return lab
+
+
+TheLab = Annotated[Lab, Depends(_lab)]
+"""The lab, as a parameter of a request's function."""

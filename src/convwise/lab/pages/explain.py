@@ -1,0 +1,10 @@
+"""The page Explain."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from convwise.lab.page import Page
+
+router = APIRouter()
+PAGE = Page("explain", "Explain", router)
