@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
 from convwise.lab.places import Places
 from convwise.lab.uploads import Uploads
+
+if TYPE_CHECKING:
+    from convwise.lab.training_queue import TrainingQueue
 
 
 @dataclass
@@ -20,10 +23,12 @@ class Lab:
     Args:
         places: the folders that may be read.
         uploads: pictures that the user gave.
+        queue: of trainings, once the lab has started.
     """
 
     places: Places
     uploads: Uploads
+    queue: TrainingQueue | None = None
 
 
 @dataclass(frozen=True)
