@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from convwise.report.fields import as_number, items, mapping, number, objects, text
+from convwise.report.learning import learning
 from convwise.training.live import EXAMPLES, PROGRESS
 from convwise.training.lock import is_being_written
-from convwise.training.run import HISTORY
 
+HISTORY = "history.jsonl"
 # What a run folder holds may be anything: no more than this of a file is read.
 MOST_BYTES = 8_000_000
-MOST_EPOCHS = 2_000
+# More points than that a curve cannot show.
+MOST_EPOCHS = 200
 _FIGURES = (
     *("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"),
     *("learning_rate", "seconds", "images_per_second"),
@@ -37,14 +39,13 @@ class RunTail:
     def __init__(self, run: Path) -> None:
         self._run = run
         self._states: dict[str, State | None] = {}
-        self._epochs = 0
         self._was_written: bool | None = None
 
     def news(self) -> Iterator[tuple[str, Any]]:
         """Yield (name, content) of what has changed.
 
-        ``run`` is what run.json tells and whether a process writes the run; ``history`` holds the
-        epochs, all of them where ``from`` is 0; ``progress`` and ``examples`` replace those before.
+        ``run`` is what run.json tells and whether a process writes the run; ``history`` has the
+        curves and the last epoch. Each replaces the one of that name before.
         """
         written = is_being_written(self._run)
         if self._changed("run.json") or written != self._was_written:
@@ -53,7 +54,8 @@ class RunTail:
         if self._changed(HISTORY):
             yield "history", self._history()
         if self._changed(PROGRESS):
-            yield "progress", _numbers(self._json(PROGRESS), _PROGRESS) | self._message()
+            progress = self._json(PROGRESS)
+            yield "progress", _numbers(progress, _PROGRESS) | {"message": text(progress, "message")}
         if self._changed(EXAMPLES):
             yield "examples", _examples(self._json(EXAMPLES))
 
@@ -95,16 +97,15 @@ class RunTail:
         }
 
     def _history(self) -> dict[str, Any]:
-        epochs = [_numbers(line, _FIGURES) for line in self._lines()]
-        start = self._epochs if self._epochs <= len(epochs) else 0
-        if len(epochs) > MOST_EPOCHS:
-            step = -(-len(epochs) // MOST_EPOCHS)
-            # The last epoch is always among them.
-            start, epochs = 0, epochs[::-1][::step][::-1]
-        # Written anew, and not only added to, by a training that goes on.
-        start = max(start - 1, 0)
-        self._epochs = len(epochs)
-        return {"from": start, "epochs": epochs[start:]}
+        lines = tuple(self._lines())
+        curves = learning(_thinned(lines))
+        last = _numbers(lines[-1], _FIGURES) if lines else None
+        return {
+            "epochs": len(lines),
+            "last": last,
+            "summary": "" if curves is None else curves.summary,
+            "charts": [] if curves is None else [str(chart) for chart in curves.charts],
+        }
 
     def _lines(self) -> Iterator[Mapping[str, object]]:
         try:
@@ -120,8 +121,11 @@ class RunTail:
             if isinstance(values, Mapping):
                 yield values
 
-    def _message(self) -> dict[str, Any]:
-        return {"message": text(self._json(PROGRESS), "message")}
+
+def _thinned(lines: tuple[Mapping[str, object], ...]) -> tuple[Mapping[str, object], ...]:
+    """Return every line or every so many of them; always the last one."""
+    step = max(1, -(-len(lines) // MOST_EPOCHS))
+    return lines[::-1][::step][::-1]
 
 
 def _content(path: Path) -> bytes:
