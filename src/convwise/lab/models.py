@@ -70,8 +70,10 @@ def listed_models(places: Places) -> list[Listed]:
 
 def _model_files(places: Places) -> Iterator[tuple[str, Path, str, str]]:
     """Yield (id, run folder or model file, name, group)."""
-    for handed, folder in places.study_folders():
+    for _, folder in places.study_folders():
         for path in sorted((folder / MODELS).glob("*.safetensors")):
+            if path.is_symlink():
+                continue
             question, _, rest = path.stem.partition("--")
             arm, _, seed = rest.rpartition("--")
             name = f"{arm}, seed {seed}" if arm else path.stem

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
+from convwise.lab.known_pictures import KnownPictures
+from convwise.lab.models import Models
 from convwise.lab.places import Places
 from convwise.lab.uploads import Uploads
 
@@ -24,11 +26,15 @@ class Lab:
         places: the folders that may be read.
         uploads: pictures that the user gave.
         queue: of trainings, once the lab has started.
+        models: networks that were asked last.
+        known_pictures: of data that networks were trained on.
     """
 
     places: Places
     uploads: Uploads
     queue: TrainingQueue | None = None
+    models: Models = field(default_factory=Models)
+    known_pictures: KnownPictures = field(default_factory=KnownPictures)
 
 
 @dataclass(frozen=True)
