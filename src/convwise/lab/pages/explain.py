@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from convwise.errors import DataError, OptionError
 from convwise.image import MAX_SIDE
 from convwise.lab.known_pictures import KnownPictures
-from convwise.lab.models import Listed, Loaded, Models, listed_models, source_of
+from convwise.lab.models import Listed, Loaded, listed_models, source_of
 from convwise.lab.objects import Picture, fitted, from_bytes
 from convwise.lab.page import Lab, Page, TheLab
 from convwise.report.pictures import png_data_uri
