@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from convwise.design.plan import Plan
 from convwise.evaluation.predict import Predictor
+from convwise.model.modelfile import model_bytes
 from convwise.model.trained import TrainedModel
 from convwise.studies.cell import MOST_VIEWS, Cell, Cost, Score
 from convwise.studies.material import Material, digest_of, format_of, store_of
@@ -61,6 +62,7 @@ class Trial:
         seed: of weights, order, and the images that are drawn to train on.
         setting: the user's image format and classes.
         scale: of the training.
+        keep_model: the trained network is wanted too.
     """
 
     question: Question
@@ -68,6 +70,7 @@ class Trial:
     seed: int
     setting: Setting
     scale: Scale
+    keep_model: bool = False
 
     @property
     def name(self) -> str:
@@ -114,9 +117,10 @@ class Trial:
             _ms_per_prediction(fitted.model, first[:TIMED_IMAGES]),
             epochs,
         )
-        return Cell(
+        cell = Cell(
             self.question.name, self.arm.name, self.seed, self.digest(material), scores, cost, look
         )
+        return replace(cell, model=_kept(fitted.model, material, cell)) if self.keep_model else cell
 
     def _fitted(self, plan: Plan, material: Material, fuse: bool) -> Fitted:
         task = self.arm.task
@@ -139,6 +143,18 @@ class Trial:
             fuse=fuse,
             calibrate=False,
         )
+
+
+def _kept(model: TrainedModel, material: Material, cell: Cell) -> bytes:
+    """Return the model file, with what the first test set says of it."""
+    first = next(iter(cell.scores.values()))
+    measured = {
+        "data": material.name,
+        "fingerprint": material.fingerprint,
+        "test_accuracy": first.accuracy,
+        "test_images": len(first.right),
+    }
+    return model_bytes(replace(model, measured=measured))
 
 
 def _scored(model: TrainedModel, test: TestSet) -> tuple[Score, Pixels]:

@@ -38,6 +38,7 @@ class Request:
     images: int | None = None
     epochs: int | None = None
     own: Question | None = None
+    keep_models: bool = False
 
     def __post_init__(self) -> None:
         if not self.questions:
@@ -80,7 +81,7 @@ class Work:
         self.folder.write_facts(facts)
         expected = {key: _seconds(speed, fit.scale, material) for key, speed in speeds.items()}
         trials = [
-            Trial(question, arm, seed, setting, fit.scale)
+            Trial(question, arm, seed, setting, fit.scale, request.keep_models)
             for seed in range(fit.seeds)
             for question in request.questions
             for arm in question.arms(setting)
