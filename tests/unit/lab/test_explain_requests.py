@@ -29,7 +29,7 @@ def models(tmp_path: Path) -> dict[str, TrainedModel]:
     study.mkdir(parents=True)
     (study / "study.json").write_text(json.dumps({"data": {"source": "fashion-mini"}}))
     canvas = (38, 38, 1)
-    classes = tuple("abcdefghi") + ("Ankle boot",)
+    classes = (*"abcdefghi", "Ankle boot")
     conv = "conv 4 3 same relu | maxpool 2 | global_maxpool | dense classes"
     return {
         "dense": write_model(
