@@ -32,11 +32,13 @@ class Problem:
             wrong.
         message: the arithmetic.
         fixes: one to three edits, each of which makes the network plan; best first.
+        repaired: the network that each of the fixes gives.
     """
 
     layer: str
     message: str
     fixes: tuple[str, ...]
+    repaired: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def diagnose(network: Network, image: tuple[int, int, int], classes: int, traced
     """
     assert traced.failure is not None
     budget = _TRIAL_BUDGET
-    fixes: list[str] = []
+    fixes: dict[str, Network] = {}
     front = [_Attempt(network, (), traced)]
     for _ in range(_MAX_EDITS):
         unfinished: list[_Attempt] = []
@@ -82,16 +84,15 @@ def diagnose(network: Network, image: tuple[int, int, int], classes: int, traced
                 break
             result = _Attempt(edited, (*attempt.edits, words), trace(edited, image, classes))
             if result.traced.failure is None:
-                fixes += [result.words] * (result.words not in fixes)
+                fixes.setdefault(result.words, edited)
             elif result.left < attempt.left:
                 unfinished.append(result)
         front = sorted(unfinished, key=lambda attempt: attempt.left)[:_WIDTH]
         if fixes or not front:
             break
+    fixes = fixes or _cut_off(network, image, classes, traced)
     return Problem(
-        traced.failure.name,
-        traced.failure.message,
-        tuple(fixes) or _cut_off(network, image, classes, traced),
+        traced.failure.name, traced.failure.message, tuple(fixes), tuple(fixes.values())
     )
 
 
@@ -176,7 +177,7 @@ def _earlier(
 
 def _cut_off(
     network: Network, image: tuple[int, int, int], classes: int, traced: Trace
-) -> tuple[str, ...]:
+) -> dict[str, Network]:
     """Return the fix that is always left: keep the layers that can be and end there."""
     assert traced.failure is not None
     place = traced.failure.path[0]
@@ -186,10 +187,11 @@ def _cut_off(
     tail: tuple[Layer, ...] = (Dense("classes"),)
     if len(shape) == 3:
         tail = (GlobalAveragePooling2D(), *tail)
-    if trace(Network((*kept, *tail)), image, classes).failure:
-        return ()
+    cut = Network((*kept, *tail))
+    if trace(cut, image, classes).failure:
+        return {}
     after = f"after {before[-1].name} " if before else ""
-    return (f"end {after}with {_line(tail)}",)
+    return {f"end {after}with {_line(tail)}": cut}
 
 
 def _words(name: str, layer: Layer, instead: Replacement) -> str:

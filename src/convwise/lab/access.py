@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import secrets
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -17,8 +18,6 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_BODY = 32 * 1024 * 1024
-BODY_SECONDS = 20.0
 # Methods that change nothing and whose answers another site cannot read.
 _SAFE = ("GET", "HEAD")
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -43,6 +42,7 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
+_HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
 _ENTER = "Open the address that convwise lab printed: it holds the token of this lab."
 
 
@@ -101,9 +101,9 @@ class Access:
 
 
 def _host_name(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()
+    """Return the name in a Host header, or nothing where it is not written as one."""
+    found = _HOST.fullmatch(host)
+    return (found["address"] or found["name"]).lower() if found else ""
 
 
 def _is_address(name: str) -> bool:
@@ -114,25 +114,30 @@ def _is_address(name: str) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Of a request's body.
+
+    Args:
+        body: bytes; a larger body is refused while it arrives.
+        seconds: within which it must have arrived.
+    """
+
+    body: int = 32 * 1024 * 1024
+    seconds: float = 20.0
+
+
 class Guard:
     """Stands before the app: checks each request, reads its body within limits, adds headers.
 
     Args:
         app: what stands behind it.
         access: what a request must show.
-        max_body: bytes; a larger body is refused while it arrives.
-        body_seconds: within which it must have arrived.
+        limits: of bodies.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        access: Access,
-        max_body: int = MAX_BODY,
-        body_seconds: float = BODY_SECONDS,
-    ) -> None:
-        self._app, self._access = app, access
-        self._max_body, self._body_seconds = max_body, body_seconds
+    def __init__(self, app: ASGIApp, access: Access, limits: Limits) -> None:
+        self._app, self._access, self._limits = app, access, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
@@ -197,23 +202,23 @@ class Guard:
         self, headers: Headers, receive: Receive, body: list[Message]
     ) -> tuple[int, str] | None:
         """Read the body; return a refusal where it is too large or too slow."""
-        too_large = 413, f"The body is larger than {self._max_body // 2**20} MB."
+        too_large = 413, f"The body is larger than {self._limits.body:,} bytes."
         stated = headers.get("content-length", "0")
-        if not stated.isdecimal() or int(stated) > self._max_body:
+        if not stated.isdecimal() or int(stated) > self._limits.body:
             return too_large
         size = 0
         try:
-            async with asyncio.timeout(self._body_seconds):
+            async with asyncio.timeout(self._limits.seconds):
                 while True:
                     message = await receive()
                     body.append(message)
                     size += len(message.get("body", b""))
-                    if size > self._max_body:
+                    if size > self._limits.body:
                         return too_large
                     if message["type"] != "http.request" or not message.get("more_body", False):
                         return None
         except TimeoutError:
-            return 408, f"The body did not arrive within {self._body_seconds:g} s."
+            return 408, f"The body did not arrive within {self._limits.seconds:g} s."
 
 
 def _with_headers(send: Send) -> Send:

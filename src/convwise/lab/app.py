@@ -11,23 +11,24 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from convwise.lab.access import Access, Guard
+from convwise.lab.access import Access, Guard, Limits
 from convwise.lab.failures import tell_failures
 from convwise.lab.page import Lab, Page
 from convwise.lab.pages import PAGES
 from convwise.lab.places import Places
 from convwise.lab.uploads import Uploads
-from convwise.lab.views import show_page, stylesheet
+from convwise.lab.views import report_file, show_page
 
 STATIC = Path(__file__).parent / "static"
 
 
-def make_app(places: Places, access: Access) -> ASGIApp:
+def make_app(places: Places, access: Access, limits: Limits | None = None) -> ASGIApp:
     """Return the lab as an ASGI application.
 
     Args:
         places: the folders that it may read.
         access: what every request must show.
+        limits: of what a request may send.
     """
     lab = Lab(places, Uploads())
     app = FastAPI(
@@ -40,13 +41,13 @@ def make_app(places: Places, access: Access) -> ASGIApp:
     )
     app.state.lab = lab
     tell_failures(app)
-    app.add_api_route("/", _first_page, include_in_schema=False)
-    app.add_api_route("/styles/{name}", _style, include_in_schema=False)
+    app.add_api_route("/", _first_page)
+    app.add_api_route("/report/{name}", _of_report)
     for page in PAGES:
         app.add_api_route(f"/{page.name}", _shown(lab, page), response_class=HTMLResponse)
         app.include_router(page.router, prefix=f"/api/{page.name}")
     app.mount("/static", StaticFiles(directory=STATIC))
-    return Guard(app, access)
+    return Guard(app, access, limits or Limits())
 
 
 def _lifespan(lab: Lab) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -72,5 +73,6 @@ def _first_page() -> RedirectResponse:
     return RedirectResponse(f"/{PAGES[0].name}", 303)
 
 
-def _style(name: str) -> Response:
-    return Response(stylesheet(name), media_type="text/css")
+def _of_report(name: str) -> Response:
+    kind = "text/javascript" if name.endswith(".js") else "text/css"
+    return Response(report_file(name), media_type=kind)

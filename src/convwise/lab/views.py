@@ -12,7 +12,8 @@ from convwise.lab.page import Lab, Page
 from convwise.lab.places import UnknownIdError
 from convwise.report.page_writer import environment as report_environment
 
-STYLES = ("style.css", "design.css", "compare.css", "study.css")
+SHARED = ("style.css", "design.css", "compare.css", "study.css", "design.js")
+"""Files of the report that pages of the lab are shown with."""
 
 
 @cache
@@ -40,14 +41,14 @@ def show_page(lab: Lab, page: Page, pages: Sequence[Page]) -> str:
     return fragment(f"{page.name}.html.j2", page=page, pages=pages, **context)
 
 
-def stylesheet(name: str) -> str:
-    """Return a style sheet of the report.
+def report_file(name: str) -> str:
+    """Return a style sheet or a script of the report.
 
     Raises:
         UnknownIdError: it is none of those that the lab uses.
     """
-    if name not in STYLES:
-        raise UnknownIdError("there is no such style")
+    if name not in SHARED:
+        raise UnknownIdError("there is no such file")
     loader = report_environment().loader
     assert loader is not None
     return loader.get_source(report_environment(), name)[0]

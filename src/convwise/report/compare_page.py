@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -11,6 +12,7 @@ from convwise.report.charts.differences import Difference, difference_chart
 from convwise.report.charts.lines import Axis, Line, line_chart
 from convwise.report.comparison import METHOD, Comparison
 from convwise.report.comparison_words import p_words, signed
+from convwise.report.fields import Json, number
 from convwise.report.page_writer import render
 from convwise.report.wording import count, duration, shown
 
@@ -48,10 +50,12 @@ class ComparePage:
 
 def compare_page(comparison: Comparison) -> str:
     """Return a comparison as one HTML file that asks for nothing beyond itself."""
-    return render("compare.html.j2", styles=("style.css", "compare.css"), page=_page(comparison))
+    page = comparison_contents(comparison)
+    return render("compare.html.j2", styles=("style.css", "compare.css"), page=page)
 
 
-def _page(comparison: Comparison) -> ComparePage:
+def comparison_contents(comparison: Comparison) -> ComparePage:
+    """Return what a page says about a comparison; the lab shows it too."""
     said = comparison.said()
     letters = [run.letter for run in comparison.runs]
     return ComparePage(
@@ -72,7 +76,7 @@ def _page(comparison: Comparison) -> ComparePage:
         ),
         heads=("Setting", *letters),
         settings=tuple((one.title, *one.words()) for one in comparison.settings),
-        curves=_curves(comparison),
+        curves=learning_curves([(run.letter, run.files.history) for run in comparison.runs]),
         duels=_duels(comparison),
         method=METHOD,
     )
@@ -113,8 +117,13 @@ def _duels(comparison: Comparison) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def _curves(comparison: Comparison) -> tuple[Markup, ...]:
-    epochs = max(len(run.files.history) for run in comparison.runs)
+def learning_curves(histories: Sequence[tuple[str, Sequence[Json]]]) -> tuple[Markup, ...]:
+    """Return validation loss and accuracy of runs, laid over each other.
+
+    Args:
+        histories: a name, and the epochs as history.jsonl holds them, for each run.
+    """
+    epochs = max(len(history) for _, history in histories)
     if not epochs:
         return ()
     charts = []
@@ -123,8 +132,12 @@ def _curves(comparison: Comparison) -> tuple[Markup, ...]:
         ("validation_accuracy", "Validation accuracy (%)", True),
     ):
         lines = [
-            Line(run.letter, f"run{place % STYLES}", _padded(comparison.curve(run, key), epochs))
-            for place, run in enumerate(comparison.runs)
+            Line(
+                name,
+                f"run{place % STYLES}",
+                _padded([number(epoch, key) for epoch in history], epochs),
+            )
+            for place, (name, history) in enumerate(histories)
         ]
         charts.append(_chart(key.replace("_", "-"), title, lines, epochs, percents=percents))
     return tuple(charts)

@@ -84,8 +84,22 @@ def design_page(plan: Plan, batch: int = 1, object_size: int | None = None) -> s
         >>> design_page(plan("lenet", "28x28x1", 10))[:15]
         '<!doctype html>'
     """
+    return render(
+        "design.html.j2",
+        script="design.js",
+        styles=("style.css", "design.css"),
+        page=design_contents(plan, batch, object_size),
+    )
+
+
+def design_contents(plan: Plan, batch: int = 1, object_size: int | None = None) -> DesignPage:
+    """Return what a page says about a design; the lab shows it too.
+
+    Raises:
+        OptionError: the batch or the object's size is out of range.
+    """
     picture = png_data_uri(example_picture(*plan.image[:2]))
-    page = DesignPage(
+    return DesignPage(
         title=title_of(plan),
         asked=f"{show(plan.image)} image, {counted(plan.classes, 'class', 'classes')}",
         origin=origin_of(plan),
@@ -99,9 +113,6 @@ def design_page(plan: Plan, batch: int = 1, object_size: int | None = None) -> s
         border=border(plan),
         cost=_cost(plan, batch),
         text=plan.network.to_text(),
-    )
-    return render(
-        "design.html.j2", script="design.js", styles=("style.css", "design.css"), page=page
     )
 
 

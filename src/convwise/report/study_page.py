@@ -85,8 +85,14 @@ def write_study_page(study: Study) -> Path:
 
 def study_page(study: Study) -> str:
     """Return a study as one HTML file that asks for nothing beyond itself."""
+    page = study_contents(study)
+    return render("study.html.j2", styles=("style.css", "study.css"), page=page)
+
+
+def study_contents(study: Study) -> StudyPage:
+    """Return what a page says about a study; the lab shows it too."""
     facts = study.facts
-    page = StudyPage(
+    return StudyPage(
         title=f"What matters on {shown(facts['data']['name'])}",
         created=moment(facts["created"]),
         said=_said(study),
@@ -95,7 +101,6 @@ def study_page(study: Study) -> str:
         facts=_facts(facts),
         command=facts["command"],
     )
-    return render("study.html.j2", styles=("style.css", "study.css"), page=page)
 
 
 def _said(study: Study) -> tuple[str, ...]:

@@ -84,8 +84,12 @@ class Trial:
 
     def digest(self, material: Material) -> str:
         """Return a digest of all that decides the result."""
+        return self.digest_on(material.fingerprint)
+
+    def digest_on(self, fingerprint: str) -> str:
+        """Return the digest of the trial on the images of that fingerprint."""
         return digest_of(
-            material.fingerprint,
+            fingerprint,
             self.arm.network,
             self.arm.task,
             self.recipe.model_dump(),

@@ -1,8 +1,9 @@
-(() => {
-  const table = document.querySelector("[data-layers]");
-  const drawing = document.querySelector(".design-field svg");
+// The lab shows the table anew after each change, so this can be asked for more than once.
+globalThis.followLayers = (root) => {
+  const table = root.querySelector("[data-layers]");
+  const drawing = root.querySelector(".design-field svg");
   if (!table || !drawing) return;
-  const words = document.getElementById("field-words");
+  const words = root.querySelector("#field-words");
   const seen = drawing.querySelector(".seen"), next = drawing.querySelector(".next");
   const dimmed = drawing.querySelector(".dimmed");
   const [left, top, wide, high] = drawing.dataset.frame.split(" ").map(Number);
@@ -58,4 +59,5 @@
     choose(before.filter((row) => row.offsetParent !== null).pop());
   });
   choose(chosen);
-})();
+};
+globalThis.followLayers(document);

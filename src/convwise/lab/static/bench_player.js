@@ -1,0 +1,63 @@
+// The window's way over the image: a button, a pace, a slider.
+
+import { byId } from "./dom.js";
+
+export function followWindow(show) {
+  const button = byId("bench-play"), slider = byId("bench-place"), pace = byId("bench-pace");
+  const output = document.querySelector("output[for=bench-place]");
+  const words = button.textContent;
+  let places = 1, place = 0, running = null;
+
+  function tell(withWords = true) {
+    slider.value = String(place + 1);
+    output.textContent = `${place + 1} of ${places}`;
+    show(place, withWords);
+  }
+  function pause() {
+    if (running !== null) cancelAnimationFrame(running);
+    running = null;
+    button.textContent = words;
+  }
+  function run() {
+    if (place >= places - 1) place = 0;
+    let before = performance.now(), owed = 0;
+    button.textContent = "Stop";
+    const step = (now) => {
+      owed += (now - before) / 1000 * Number(pace.value);
+      before = now;
+      const whole = Math.floor(owed);
+      owed -= whole;
+      if (whole) {
+        place = Math.min(place + whole, places - 1);
+        tell(Number(pace.value) < 10 || place === places - 1);
+      }
+      if (place >= places - 1) pause();
+      else running = requestAnimationFrame(step);
+    };
+    tell();
+    running = requestAnimationFrame(step);
+  }
+
+  button.addEventListener("click", () => {
+    if (running === null) run();
+    else { pause(); tell(); }
+  });
+  slider.addEventListener("input", () => {
+    pause();
+    place = Number(slider.value) - 1;
+    tell();
+  });
+  return {
+    pause,
+    // All places are there until one slides the window.
+    restart(number) {
+      pause();
+      places = number;
+      place = number - 1;
+      slider.max = String(number);
+      tell();
+    },
+    goTo(number) { place = number; tell(); },
+    show: () => tell(),
+  };
+}

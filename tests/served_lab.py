@@ -1,0 +1,47 @@
+"""A lab that listens on a port of this machine, served by a thread of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from convwise.lab.access import Limits
+from convwise.lab.app import make_app
+from convwise.lab.places import Places
+from convwise.lab.server import bind
+
+
+@dataclass(frozen=True)
+class ServedLab:
+    """Where it is, and what lets one in."""
+
+    port: int
+    url: str
+    cookie: str
+    token: str
+
+
+@contextmanager
+def served(places: Places, limits: Limits | None = None) -> Iterator[ServedLab]:
+    bound = bind()
+    app = make_app(places, bound.access, limits)
+    config = uvicorn.Config(
+        app, http="h11", ws="none", log_level="error", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(
+        target=lambda: asyncio.run(server.serve(sockets=[bound.listener])), daemon=True
+    )
+    thread.start()
+    access = bound.access
+    try:
+        yield ServedLab(bound.port, bound.url, f"{access.cookie}={access.token}", access.token)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
