@@ -38,13 +38,13 @@ async function ask() {
       waiting = false;
       const parts = modelQuery({ class_map: "true" });
       for (const net of nets) if (net.model) parts.append("layer", net.layer);
-      const begun = performance.now(), label = stage.object.label;
+      const begun = performance.now(), { label } = stage.object, at = `${stage.top},${stage.left}`;
       const { nets: found } = await upload(`${api}/look?${parts}`, stage.pixels);
       const taken = performance.now() - begun;
       if (found.length !== chosen().length) continue;
       found.forEach((one, number) => nets[number].showAnswer(one, label, stage));
       byId("speed").textContent = `Answered in ${Math.round(taken)} ms.`;
-      byId("speed").dataset.milliseconds = taken.toFixed(1);
+      Object.assign(byId("speed").dataset, { at, milliseconds: taken.toFixed(1) });
       tell("");
     } while (waiting);
   } catch (error) {
