@@ -91,9 +91,7 @@ def diagnose(network: Network, image: tuple[int, int, int], classes: int, traced
         if fixes or not front:
             break
     fixes = fixes or _cut_off(network, image, classes, traced)
-    return Problem(
-        traced.failure.name, traced.failure.message, tuple(fixes), tuple(fixes.values())
-    )
+    return Problem(traced.failure.name, traced.failure.message, tuple(fixes), tuple(fixes.values()))
 
 
 def _edits(front: list[_Attempt], classes: int) -> Iterator[tuple[_Attempt, str, Network]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -25,6 +26,7 @@ class Lab:
     Args:
         places: the folders that may be read.
         uploads: pictures that the user gave.
+        closing: set when the lab ends, so that streams to open pages end too.
         queue: of trainings, once the lab has started.
         models: networks that were asked last.
         known_pictures: of data that networks were trained on.
@@ -32,6 +34,7 @@ class Lab:
 
     places: Places
     uploads: Uploads
+    closing: Event = field(default_factory=Event)
     queue: TrainingQueue | None = None
     models: Models = field(default_factory=Models)
     known_pictures: KnownPictures = field(default_factory=KnownPictures)

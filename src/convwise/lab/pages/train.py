@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from convwise.data.catalogue import CATALOGUE, locate
@@ -28,6 +29,8 @@ QUIET_SECONDS = 15.0
 GOES_ON = ("interrupted", "running")
 MOST_RUNS = 100
 
+_LOG = logging.getLogger("convwise.lab")
+
 router = APIRouter()
 
 
@@ -44,6 +47,8 @@ async def _lifespan(lab: Lab) -> AsyncIterator[None]:
     queue = queue_of(lab)
     await asyncio.to_thread(queue.open)
     yield
+    if any(entry.is_active for entry in queue.entries()):
+        _LOG.warning("the training keeps its checkpoint, and what was learnt is scored")
     await asyncio.to_thread(queue.close)
 
 
@@ -80,8 +85,6 @@ def start(asked: TrainingRequest, lab: TheLab) -> dict[str, Any]:
 @router.post("/command")
 def command(asked: TrainingRequest, lab: TheLab) -> dict[str, Any]:
     """Return the command line of a training, which is not begun."""
-    from convwise.lab.training_queue import Entry
-
     stem, source = _source(asked.data, lab)
     run = lab.places.runs / f"{stem}-{asked.network_name}-…"
     return {"command": Entry("", asked.arguments(source, Path(shown_path(run))), run).command}
@@ -141,21 +144,21 @@ def runs(lab: TheLab) -> dict[str, Any]:
 
 
 @router.get("/stream")
-async def stream(request: Request, lab: TheLab, run: str | None = None) -> StreamingResponse:
+async def stream(lab: TheLab, run: str | None = None) -> StreamingResponse:
     """Send the queue, and all that is new in a run, as server-sent events.
 
     Args:
         run: an id; the run of the queue's present training where it is left out.
     """
     folder = None if run is None else lab.places.run(run)
-    return StreamingResponse(_events(request, lab, folder), media_type="text/event-stream")
+    return StreamingResponse(_events(lab, folder), media_type="text/event-stream")
 
 
-async def _events(request: Request, lab: Lab, folder: Path | None) -> AsyncIterator[str]:
+async def _events(lab: Lab, folder: Path | None) -> AsyncIterator[str]:
     queue, told, quiet = queue_of(lab), "", 0.0
     tail = None if folder is None else RunTail(folder)
     followed: Path | None = folder
-    while not await request.is_disconnected():
+    while not lab.closing.is_set():
         entries = await asyncio.to_thread(queue.entries)
         if folder is None and (latest := _latest(entries)) not in (None, followed):
             assert latest is not None
