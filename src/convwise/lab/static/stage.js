@@ -17,7 +17,7 @@ export class Stage {
   }
 
   setSize([height, width, channels]) {
-    Object.assign(this, { height, width, channels });
+    Object.assign(this, { height, width, channels, object: null });
     this.canvas.height = height;
     this.canvas.width = width;
   }
@@ -30,12 +30,11 @@ export class Stage {
   }
 
   toMiddle() {
-    if (!this.object) return;
-    this.moveTo(Math.floor((this.height - this.object.height) / 2),
-      Math.floor((this.width - this.object.width) / 2));
+    this.moveTo(...this.middle);
   }
 
   get middle() {
+    if (!this.object) return [0, 0];
     return [Math.floor((this.height - this.object.height) / 2),
       Math.floor((this.width - this.object.width) / 2)];
   }
@@ -47,6 +46,7 @@ export class Stage {
   }
 
   moveTo(top, left) {
+    if (!this.object) return;
     const limits = this.limits;
     this.top = Math.min(Math.max(top, limits.top[0]), limits.top[1]);
     this.left = Math.min(Math.max(left, limits.left[0]), limits.left[1]);
@@ -56,8 +56,7 @@ export class Stage {
 
   setNegative(negative) {
     this.negative = negative;
-    this.paint();
-    this.moved();
+    this.moveTo(this.top, this.left);
   }
 
   level(value) {
