@@ -6,6 +6,7 @@ what ran. A training outlives a lab that is killed; the next lab takes it up aga
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -21,7 +22,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from convwise.errors import OptionError
+from convwise.errors import OptionError, StorageError
 from convwise.lab.places import UnknownIdError
 from convwise.training.lock import RunLock
 from convwise.training.storage import json_bytes, storage_error, write_atomically
@@ -122,8 +123,8 @@ class TrainingQueue:
                 return
             try:
                 self._own()
-            except OptionError:
-                # Another lab trains here: what it does is shown, see entries().
+            except (OptionError, StorageError):
+                # Another lab trains here, or nobody may: what was done is shown, see entries().
                 return
             found, self._entries = _read(self._folder / FILE), []
             for entry in found:
@@ -284,9 +285,9 @@ class TrainingQueue:
         for entry in ended[:-MOST_ENDED]:
             self._entries.remove(entry)
             self._log(entry.id).unlink(missing_ok=True)
+        self._changed.notify_all()
         content = json_bytes([entry.to_dict() for entry in self._entries])
         write_atomically(self._folder / FILE, content)
-        self._changed.notify_all()
 
     def _log(self, which: str) -> Path:
         return self._folder / f"{which}.log"
@@ -318,7 +319,9 @@ class TrainingQueue:
                     return
                 entry = self.entry(which)
                 words = _ending(code, entry.run, self.last_words(which))
-                self._replace(entry, state="ended", code=code, pid=None, message=words)
+                # Where the disk is full, the queue goes on all the same.
+                with contextlib.suppress(StorageError):
+                    self._replace(entry, state="ended", code=code, pid=None, message=words)
                 self._start_next()
 
         threading.Thread(target=attend, name=f"training {which}", daemon=True).start()
