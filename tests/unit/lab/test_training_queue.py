@@ -14,7 +14,8 @@ import pytest
 import fake_training
 from convwise.errors import OptionError
 from convwise.lab.places import UnknownIdError
-from convwise.lab.training_queue import FILE, FOLDER, Entry, TrainingQueue
+from convwise.lab.training_entry import Entry
+from convwise.lab.training_queue import FILE, FOLDER, TrainingQueue
 
 PROGRAM = (sys.executable, fake_training.__file__)
 LONG = "60"

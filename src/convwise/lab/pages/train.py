@@ -18,7 +18,8 @@ from convwise.design import zoo
 from convwise.errors import OptionError
 from convwise.lab.page import Lab, Page, TheLab
 from convwise.lab.run_tail import RunTail
-from convwise.lab.training_queue import Entry, TrainingQueue, shown_path
+from convwise.lab.training_entry import Entry, shown_path
+from convwise.lab.training_queue import TrainingQueue
 from convwise.lab.training_request import TrainingRequest
 from convwise.report.run_list import RUN_FILE, list_runs
 from convwise.training.lock import is_being_written
