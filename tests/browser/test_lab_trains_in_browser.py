@@ -123,7 +123,7 @@ def test_a_training_is_watched_live_stopped_and_resumed(
     page.wait_for_selector("#charts figure >> nth=1", timeout=60_000)
     run = folder / "runs" / "fashion-mini-custom-1"
     command = json.loads((run / "run.json").read_text())["command"]
-    assert command == shown.replace("-…", "-1")
+    assert command == shown
     # It moves while one looks on.
     before = page.inner_text("#where")
     page.wait_for_function("was => document.querySelector('#where').innerText !== was", arg=before)
@@ -140,11 +140,11 @@ def test_a_training_is_watched_live_stopped_and_resumed(
     kept = len((run / "history.jsonl").read_text().splitlines())
     page.click("#resume")
     page.wait_for_function(
-        "document.querySelector('#queue').innerText.includes('convwise resume')", timeout=60_000
+        "() => document.querySelector('#queue').innerText.includes('convwise resume')", timeout=60_000
     )
     page.wait_for_selector("#stop:visible", timeout=60_000)
     page.wait_for_function(
-        f"parseInt(document.querySelector('#where').innerText.slice(6)) > {kept}", timeout=60_000
+        f"() => parseInt(document.querySelector('#where').innerText.slice(6)) > {kept}", timeout=60_000
     )
     page.click("#stop:enabled")
     page.wait_for_selector("#resume:visible", timeout=60_000)
@@ -165,7 +165,7 @@ def test_others_wait_and_can_be_taken_out(open_page: Callable[..., Any], small: 
     page.get_by_role("button", name=re.compile("Take out")).click()
     page.wait_for_selector("#queue >> text=taken out of the queue")
     page.click("#stop")
-    page.wait_for_selector("#stop", state="hidden", timeout=60_000)
+    page.wait_for_selector("#resume:visible", timeout=60_000)
 
 
 def test_what_is_wrong_with_a_request_is_told_beside_it(open_page: Callable[..., Any]) -> None:
@@ -183,13 +183,13 @@ def test_what_is_wrong_with_a_request_is_told_beside_it(open_page: Callable[...,
 
 def test_a_design_can_be_handed_over(open_page: Callable[..., Any]) -> None:
     page = open_page("train#network=flatten%0Adense%20classes")
-    page.wait_for_function("document.querySelector('#command').innerText.includes('flatten |')")
+    page.wait_for_function("() => document.querySelector('#command').innerText.includes('flatten |')")
 
 
 def answered(page: Any) -> None:
     page.wait_for_selector("#net-0 .best li >> nth=4")
     page.wait_for_selector("#net-1 .best li >> nth=4")
-    page.wait_for_function("document.querySelector('#verdict').innerText.length > 0")
+    page.wait_for_function("() => document.querySelector('#verdict').innerText.length > 0")
 
 
 def probabilities(page: Any, net: int) -> dict[str, float]:
@@ -233,7 +233,7 @@ def test_a_dragged_object_is_what_both_networks_answer_to(
         page.locator("#across").fill("3")
         page.locator("#down").fill("2")
     assert page.inner_text("#offset") == "3 right, 2 down of the middle"
-    page.wait_for_function("document.querySelector('#speed').dataset.at === '7,8'")
+    page.wait_for_function("() => document.querySelector('#speed').dataset.at === '7,8'")
     for net, name in ((0, "dense"), (1, "global-pool")):
         found = probabilities(page, net)
         assert found != before[net]
@@ -272,7 +272,7 @@ def test_a_picture_of_the_user_is_looked_at(open_page: Callable[..., Any], tmp_p
     Image.new("RGB", (300, 200), (40, 90, 160)).save(tmp_path / "blue.png")
     with page.expect_response("**/api/explain/look**"):
         page.set_input_files("#file", tmp_path / "blue.png")
-    page.wait_for_function("document.querySelector('#side-words').innerText.includes('38')")
+    page.wait_for_function("() => document.querySelector('#side-words').innerText.includes('38')")
     page.click("text=Draw one")
     page.locator("#sketch").scroll_into_view_if_needed()
     box = page.locator("#sketch").bounding_box()
@@ -294,5 +294,5 @@ def test_both_pages_fit_their_window_and_can_be_used_by_everyone(
     if name == "explain":
         answered(page)
     else:
-        page.wait_for_function("document.querySelector('#command').innerText.length > 0")
+        page.wait_for_function("() => document.querySelector('#command').innerText.length > 0")
     fits_and_is_accessible(page, width)

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -40,7 +41,7 @@ class Entry:
     @property
     def command(self) -> str:
         """The command line, as one types it."""
-        return "convwise " + shlex.join(self.arguments)
+        return command_line(self.arguments)
 
     @property
     def is_active(self) -> bool:
@@ -71,6 +72,11 @@ class Entry:
         if entry.state not in get_args(State):
             raise ValueError(entry.state)
         return entry
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """Return what one types for these arguments."""
+    return "convwise " + shlex.join(arguments)
 
 
 def shown_path(path: Path) -> str:

@@ -132,7 +132,7 @@ class TrainingQueue:
         """
         with self._changed:
             self._own()
-            run = self._free(stem)
+            run = self.next_run(stem)
             return self._queue(Entry(secrets.token_hex(8), tuple(arguments(run)), run))
 
     def resume(self, run: Path) -> Entry:
@@ -196,8 +196,9 @@ class TrainingQueue:
                 f"another lab trains in {self._runs}; use that one, or end it"
             ) from None
 
-    def _free(self, stem: str) -> Path:
-        promised = {entry.run for entry in self._entries}
+    def next_run(self, stem: str) -> Path:
+        """Return the folder that a training would get; nothing is reserved."""
+        promised = {entry.run for entry in self.entries()}
         number = 1
         while (run := self._runs / f"{stem}-{number}") in promised or run.exists():
             number += 1

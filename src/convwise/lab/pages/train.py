@@ -12,13 +12,14 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
+from pydantic import ValidationError
 
 from convwise.data.catalogue import CATALOGUE, locate
 from convwise.design import zoo
-from convwise.errors import OptionError
+from convwise.errors import ConvwiseError, OptionError
 from convwise.lab.page import Lab, Page, TheLab
 from convwise.lab.run_tail import RunTail
-from convwise.lab.training_entry import Entry, shown_path
+from convwise.lab.training_entry import Entry, command_line, shown_path
 from convwise.lab.training_queue import TrainingQueue
 from convwise.lab.training_request import TrainingRequest
 from convwise.report.run_list import RUN_FILE, list_runs
@@ -84,11 +85,18 @@ def start(asked: TrainingRequest, lab: TheLab) -> dict[str, Any]:
 
 
 @router.post("/command")
-def command(asked: TrainingRequest, lab: TheLab) -> dict[str, Any]:
-    """Return the command line of a training, which is not begun."""
-    stem, source = _source(asked.data, lab)
-    run = lab.places.runs / f"{stem}-{asked.network_name}-…"
-    return {"command": Entry("", asked.arguments(source, Path(shown_path(run))), run).command}
+def command(values: dict[str, Any], lab: TheLab) -> dict[str, str]:
+    """Return the command line of a training that is not begun, or the problem with it."""
+    try:
+        asked = TrainingRequest.model_validate(values)
+        stem, source = _source(asked.data, lab)
+        run = queue_of(lab).next_run(f"{stem}-{asked.network_name}")
+        return {"command": command_line(asked.arguments(source, Path(shown_path(run))))}
+    except ValidationError as error:
+        first = error.errors()[0]
+        return {"problem": f"{'.'.join(map(str, first['loc']))}: {first['msg']}"}
+    except ConvwiseError as error:
+        return {"problem": str(error)}
 
 
 def _source(data: str, lab: Lab) -> tuple[str, str]:

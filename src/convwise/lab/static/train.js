@@ -32,13 +32,9 @@ function problem(message) {
 }
 
 const showCommand = debounced(async (signal) => {
-  try {
-    byId("command").textContent = (await post("/api/train/command", asked(), signal)).command;
-    problem("");
-  } catch (error) {
-    if (error.status !== 400) throw error;
-    problem(error.message);
-  }
+  const told = await post("/api/train/command", asked(), signal);
+  if (told.command) byId("command").textContent = told.command;
+  problem(told.problem || "");
 }, 150);
 
 function formChanged() {
