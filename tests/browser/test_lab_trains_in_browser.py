@@ -140,11 +140,13 @@ def test_a_training_is_watched_live_stopped_and_resumed(
     kept = len((run / "history.jsonl").read_text().splitlines())
     page.click("#resume")
     page.wait_for_function(
-        "() => document.querySelector('#queue').innerText.includes('convwise resume')", timeout=60_000
+        "() => document.querySelector('#queue').innerText.includes('convwise resume')",
+        timeout=60_000,
     )
     page.wait_for_selector("#stop:visible", timeout=60_000)
     page.wait_for_function(
-        f"() => parseInt(document.querySelector('#where').innerText.slice(6)) > {kept}", timeout=60_000
+        f"() => parseInt(document.querySelector('#where').innerText.slice(6)) > {kept}",
+        timeout=60_000,
     )
     page.click("#stop:enabled")
     page.wait_for_selector("#resume:visible", timeout=60_000)
@@ -183,7 +185,8 @@ def test_what_is_wrong_with_a_request_is_told_beside_it(open_page: Callable[...,
 
 def test_a_design_can_be_handed_over(open_page: Callable[..., Any]) -> None:
     page = open_page("train#network=flatten%0Adense%20classes")
-    page.wait_for_function("() => document.querySelector('#command').innerText.includes('flatten |')")
+    shown = "document.querySelector('#command').innerText"
+    page.wait_for_function(f"() => {shown}.includes('flatten |')")
 
 
 def answered(page: Any) -> None:

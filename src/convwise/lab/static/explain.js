@@ -43,7 +43,7 @@ async function ask() {
       const taken = performance.now() - begun;
       if (found.length !== chosen().length) continue;
       found.forEach((one, number) => nets[number].showAnswer(one, label, stage));
-      byId("speed").textContent = `Answered in ${Math.round(taken)} ms.`;
+      byId("speed").textContent = `The last answer took ${Math.round(taken)} ms.`;
       Object.assign(byId("speed").dataset, { at, milliseconds: taken.toFixed(1) });
       tell("");
     } while (waiting);
@@ -64,9 +64,8 @@ const askEverywhere = debounced(async (signal) => {
   if (places.nets.length !== chosen().length) return;
   chosen().forEach((model, number) => nets[number].showEverywhere(places, number, places.label));
   const told = chosen().map((model, number) =>
-    `${model.name} at ${percent(places.nets[number].share)}`);
-  byId("verdict").textContent = `Of all places on the canvas, ${places.label} is the answer of `
-    + `${told.join(", of ")}.`;
+    `at ${percent(places.nets[number].share)} of all places by ${model.name}`);
+  byId("verdict").textContent = `${places.label} is recognised ${told.join(", and ")}.`;
 }, 120);
 
 function moved() {

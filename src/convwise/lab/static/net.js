@@ -62,10 +62,11 @@ export class Net {
   // `label` is what the object is, if that is known.
   showAnswer(found, label, stage) {
     const first = found.best[0];
-    const answer = this.part("answer");
+    const answer = this.part("answer"), wrong = label !== null && first.label !== label;
     answer.replaceChildren(element("bdi", {}, first.label),
-      element("span", {}, percent(first.probability)));
-    answer.classList.toggle("wrong", label !== null && first.label !== label);
+      element("span", {}, percent(first.probability)),
+      wrong ? element("span", { class: "is" }, `is ${label}`) : "");
+    answer.classList.toggle("wrong", wrong);
     this.part("best").replaceChildren(...found.best.map(({ label: name, probability }) => {
       const bar = element("span", { class: "sure" });
       bar.style.setProperty("--sure", String(probability));

@@ -108,7 +108,7 @@ function runRow(run) {
   return element("tr", {},
     element("th", { scope: "row", title: run.name }, run.name),
     element("td", { class: "words" }, run.status),
-    element("td", {}, String(run.epochs)),
+    element("td", { class: "epochs" }, String(run.epochs)),
     element("td", {}, accuracy),
     actions);
 }
@@ -118,7 +118,10 @@ const showRuns = debounced(async (signal) => {
   fill("runs", "no-runs", runs.map(runRow));
 }, 100);
 
-const watch = new Watch({ queue: (entries) => { showQueue(entries); showRuns(); }, run: showRuns });
+const watch = new Watch({
+  queue: (entries) => { showQueue(entries); showRuns(); showCommand(); },
+  run: showRuns,
+});
 const wished = new URLSearchParams(location.hash.slice(1)).get("network");
 if (wished) {
   form.elements.known.value = "";

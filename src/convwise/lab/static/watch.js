@@ -122,6 +122,11 @@ export class Watch {
 
   showHistory(history) {
     this.last = history.last;
+    // The list of all runs need not keep up with every epoch.
+    if (!this.toldAt || performance.now() - this.toldAt > 5000) {
+      this.toldAt = performance.now();
+      this.told.run();
+    }
     byId("summary").textContent = history.summary;
     show(byId("charts"), history.charts.map((chart) => `<figure>${chart}</figure>`).join(""));
     this.showProgress();
@@ -167,10 +172,8 @@ function example(classes, image, answer, before, number) {
   bar.style.setProperty("--sure", String(answer.probability[number] ?? 0));
   return element("li", { class: right ? "right" : "wrong" },
     picture,
-    element("p", { class: "taken" },
-      element("bdi", {}, classes[predicted] ?? "?"),
-      element("span", {}, percent(answer.probability[number] ?? 0))),
-    bar,
-    element("p", { class: "truth" }, right ? "right" : `is ${classes[image.label] ?? "?"}`,
-      changed ? element("span", { class: "changed" }, "changed") : null));
+    element("p", { class: "said-label" }, element("bdi", {}, classes[predicted] ?? "?")),
+    element("p", { class: "how-sure" }, bar, percent(answer.probability[number] ?? 0)),
+    element("p", { class: "truth" }, right ? "right" : `is ${classes[image.label] ?? "?"}`),
+    changed ? element("p", { class: "changed" }, "changed") : null);
 }
