@@ -148,6 +148,11 @@ def test_a_training_is_watched_live_stopped_and_resumed(
         f"() => parseInt(document.querySelector('#where').innerText.slice(6)) > {kept}",
         timeout=60_000,
     )
+    # Another one waits for its turn, and can be taken out.
+    page.click("#start")
+    page.wait_for_selector("#queue >> text=waits")
+    page.get_by_role("button", name=re.compile("Take out")).click()
+    page.wait_for_selector("#queue >> text=taken out of the queue")
     page.click("#stop:enabled")
     page.wait_for_selector("#resume:visible", timeout=60_000)
     assert len((run / "history.jsonl").read_text().splitlines()) > kept
@@ -155,19 +160,6 @@ def test_a_training_is_watched_live_stopped_and_resumed(
     again = open_page("train")
     again.wait_for_selector("#charts figure >> nth=1")
     assert "fashion-mini" in again.inner_text("#watched-title")
-
-
-def test_others_wait_and_can_be_taken_out(open_page: Callable[..., Any], small: str) -> None:
-    page = open_page("train")
-    ask_for(page, 5_000, small)
-    page.click("#start")
-    page.wait_for_selector("#queue >> text=runs")
-    page.click("#start")
-    page.wait_for_selector("#queue >> text=waits")
-    page.get_by_role("button", name=re.compile("Take out")).click()
-    page.wait_for_selector("#queue >> text=taken out of the queue")
-    page.click("#stop")
-    page.wait_for_selector("#resume:visible", timeout=60_000)
 
 
 def test_what_is_wrong_with_a_request_is_told_beside_it(open_page: Callable[..., Any]) -> None:

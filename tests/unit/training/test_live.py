@@ -125,8 +125,8 @@ def test_a_file_of_something_else_is_replaced(content: str, tmp_path: Path) -> N
 def test_many_epochs_are_thinned_out(tmp_path: Path) -> None:
     files = live(tmp_path)
     files.validated(store(2), answers(2))
-    for epoch in range(1, 200):
+    for epoch in range(1, 100):
         files.epoch(record(epoch))
     found = [each["epoch"] for each in read(tmp_path, EXAMPLES)["answers"]]
     assert len(found) <= MOST_ANSWERS + 1
-    assert (found[0], found[-1]) == (1, 199)
+    assert (found[0], found[-1]) == (1, 99)

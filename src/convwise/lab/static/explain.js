@@ -64,7 +64,7 @@ const askEverywhere = debounced(async (signal) => {
   if (places.nets.length !== chosen().length) return;
   chosen().forEach((model, number) => nets[number].showEverywhere(places, number, places.label));
   const told = chosen().map((model, number) =>
-    `at ${percent(places.nets[number].share)} of all places by ${model.name}`);
+    `at ${percent(places.nets[number].share)}${number ? "" : " of all places"} by ${model.name}`);
   byId("verdict").textContent = `${places.label} is recognised ${told.join(", and ")}.`;
 }, 120);
 
