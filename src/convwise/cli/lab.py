@@ -19,7 +19,10 @@ def lab(
     *,
     data: Annotated[
         tuple[Path, ...],
-        Parameter(help="Images to train on, as for train; may be given several times."),
+        Parameter(
+            show_default=False,
+            help="Images to train on, as for train; may be given several times.",
+        ),
     ] = (),
     studies: Annotated[Path, Parameter(help="The folder of studies, or one study.")] = Path(
         "studies"

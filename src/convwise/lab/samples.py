@@ -33,7 +33,8 @@ def sample(name: str) -> NDArray[np.uint8]:
         (28, 28, 1)
     """
     if name in _CLOTHES:
-        return _clothes()[_CLOTHES[name]][:, :, np.newaxis]
+        worn: NDArray[np.uint8] = _clothes()[_CLOTHES[name]][:, :, np.newaxis]
+        return worn
     if name not in _SHAPES:
         raise OptionError(f"{name[:40]!r} is no sample; known are {', '.join(names())}")
     y, x = np.mgrid[:_SIDE, :_SIDE]
@@ -42,7 +43,8 @@ def sample(name: str) -> NDArray[np.uint8]:
         "circle": (x - 13.5) ** 2 + (y - 13.5) ** 2 < 81,
         "stripes": (x + y) // 4 % 2 == 0,
     }[name]
-    return (drawn * 255).astype(np.uint8)[:, :, np.newaxis]
+    picture: NDArray[np.uint8] = (drawn * 255).astype(np.uint8)[:, :, np.newaxis]
+    return picture
 
 
 @cache

@@ -17,7 +17,7 @@ from convwise.report.wording import counted, shown
 # Boxes that are still drawn; a picture of more would be wider than anyone scrolls.
 MOST = 48
 _DEEP, _BAR, _MISSING = 88.0, 8.0, 84.0
-# The longest side of a face; where many stand side by side they are smaller.
+# The longest side of a face; where they would not stand side by side it is smaller.
 _FACE, _SMALL_FACE, _MANY = 140.0, 104.0, 11
 # A channel goes back so far at most: one of few must not look like a cube.
 _DEEPEST = 4.0
@@ -83,7 +83,7 @@ def _is_work(row: Row) -> bool:
     return bool(row.branches) or any(len(weight.shape) > 1 for weight in row.weights)
 
 
-def maps_drawing(plan: Plan, picture: str) -> Markup:
+def maps_drawing(plan: Plan, picture: str, room: float = _PAGE) -> Markup:
     """Return all maps side by side.
 
     Faces are to one scale, channels to another, flat vectors to a third; :func:`maps_scale` tells
@@ -92,14 +92,18 @@ def maps_drawing(plan: Plan, picture: str) -> Markup:
     Args:
         plan: whole or broken; a broken one ends in the layer that cannot be.
         picture: data URI of what stands on the face of the image.
+        room: pixels that boxes are spread over, where they do not need more.
     """
     told = stops(plan)[:MOST]
-    scale = _Scale.of(told)
-    boxes = [_box(stop, scale, None if number else picture) for number, stop in enumerate(told)]
-    slots = [max(box.width, _label_width(stop)) for box, stop in zip(boxes, told, strict=True)]
     broken = plan.problem is not None and len(told) < MOST
-    slots += [_MISSING] * broken
-    gap = min(max((_PAGE - sum(slots)) / max(len(slots) - 1, 1), _NARROW), _WIDE)
+    for face in (_FACE, _SMALL_FACE) if len(told) <= _MANY else (_SMALL_FACE,):
+        scale = _Scale.of(told, face)
+        boxes = [_box(stop, scale, None if number else picture) for number, stop in enumerate(told)]
+        slots = [max(box.width, _label_width(stop)) for box, stop in zip(boxes, told, strict=True)]
+        slots += [_MISSING] * broken
+        if sum(slots) + _NARROW * (len(slots) - 1) <= room:
+            break
+    gap = min(max((room - sum(slots)) / max(len(slots) - 1, 1), _NARROW), _WIDE)
     starts = [2 + sum(slots[:place]) + place * gap for place in range(len(slots))]
     parts: list[Markup] = []
     for stop, box, slot, start in zip(told, boxes, slots, starts, strict=False):
@@ -150,10 +154,9 @@ class _Scale:
     bottom: float
 
     @classmethod
-    def of(cls, told: Sequence[Stop]) -> _Scale:
+    def of(cls, told: Sequence[Stop], face: float) -> _Scale:
         maps = [stop.shape for stop in told if len(stop.shape) == 3]
         flat = [stop.shape[0] for stop in told if len(stop.shape) == 1]
-        face = _FACE if len(told) <= _MANY else _SMALL_FACE
         side = face / max(max(shape[:2]) for shape in maps)
         channel = min(_DEEP / max(shape[2] for shape in maps), _DEEPEST)
         value = face / max(flat, default=1)

@@ -92,8 +92,16 @@ def design_page(plan: Plan, batch: int = 1, object_size: int | None = None) -> s
     )
 
 
-def design_contents(plan: Plan, batch: int = 1, object_size: int | None = None) -> DesignPage:
+def design_contents(
+    plan: Plan, batch: int = 1, object_size: int | None = None, *, room: float = 1120.0
+) -> DesignPage:
     """Return what a page says about a design; the lab shows it too.
+
+    Args:
+        plan: whole, or broken.
+        batch: images at once, for the memory of activations.
+        object_size: pixels across what has to be recognised, for the warnings.
+        room: pixels of the page that the maps are spread over.
 
     Raises:
         OptionError: the batch or the object's size is out of range.
@@ -107,7 +115,7 @@ def design_contents(plan: Plan, batch: int = 1, object_size: int | None = None) 
         figures=() if plan.problem else _figures(plan, batch),
         problem=_fix(plan),
         warnings=advise(plan, object_size),
-        maps=maps_drawing(plan, picture),
+        maps=maps_drawing(plan, picture, room),
         scale=maps_scale(plan),
         table=_table(plan, picture) if plan.rows else None,
         border=border(plan),

@@ -15,6 +15,8 @@ from convwise.report.fields import Json, interval, mapping, number, text
 Order = Literal["date", "name", "accuracy", "seconds"]
 # A run writes it after its audit and before its first step.
 RUN_FILE = "run.json"
+# No run writes more; whoever reads hundreds of them must not be stopped by one.
+_LARGEST_RUN_FILE = 16_000_000
 _SIGNS_OF_A_RUN = ("audit.json", "checkpoint")
 
 
@@ -136,11 +138,14 @@ def _read(folder: Path) -> ListedRun | None:
         ValueError: it holds no JSON object, or one that is of something else.
     """
     try:
-        content = (folder / RUN_FILE).read_bytes()
+        with (folder / RUN_FILE).open("rb") as file:
+            content = file.read(_LARGEST_RUN_FILE + 1)
     except FileNotFoundError:
         if any((folder / sign).exists() for sign in _SIGNS_OF_A_RUN):
             raise ValueError("ended before its first step; there is no run.json") from None
         return None
+    if len(content) > _LARGEST_RUN_FILE:
+        raise ValueError(f"run.json is larger than the {_LARGEST_RUN_FILE:,} bytes of any run")
     facts = json.loads(content)
     if not isinstance(facts, dict) or "network" not in facts:
         raise ValueError("run.json is not that of a run")

@@ -11,10 +11,12 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from convwise.design.banks import BANKS
+from convwise.design.plan import plan
 from convwise.design.window import Window
 from convwise.geometry import Padding, output_size, same_padding, window_span
 from convwise.lab.bench import convolved, pooled
 from convwise.lab.bench_requests import kernel_choices
+from convwise.lab.places import Places
 
 ASK = "/api/design/bench/map"
 SOBEL = [[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]
@@ -168,6 +170,27 @@ def test_a_picture_that_was_forgotten_is_told(client: TestClient) -> None:
     told = client.post(ASK, json={"kernel": SOBEL, "picture": "gone"})
     assert told.status_code == 404
     assert "give it again" in told.json()["message"]
+
+
+def test_kernels_that_a_run_has_learnt_are_summed_over_their_channels(
+    client: TestClient, places: Places
+) -> None:
+    from convwise.image import ImageFormat
+    from convwise.model.build import build
+    from convwise.model.modelfile import model_bytes
+    from convwise.model.trained import TrainedModel
+
+    made = build(plan("conv 4 3 relu | conv 2 5 | flatten | dense classes", "9x9x3", 2), seed=3)
+    (places.runs / "a").mkdir()
+    model = TrainedModel(made, ImageFormat(9, 9, 3), ("a", "b"))
+    (places.runs / "a" / "model.safetensors").write_bytes(model_bytes(model))
+    (places.runs / "a" / "run.json").write_text('{"network": {"name": "n"}}')
+    [run] = client.get("/api/compare/runs").json()["runs"]
+    assert run["has_model"]
+    told = client.get(f"/api/design/bench/learned/{run['id']}").json()["kernels"]
+    weights = made.state_dict()["conv1.kernel"].sum(dim=1)
+    assert np.allclose(told, weights.numpy(), rtol=1e-4, atol=1e-6)
+    assert client.post(ASK, json={"kernel": told[0]}).status_code == 200
 
 
 def test_every_hand_picked_filter_can_be_chosen() -> None:

@@ -129,7 +129,6 @@ PATHS = (
     "/report/../templates/run.html.j2",
     "/report/..%2f..%2fpage_writer.py",
     "/report/run.html.j2",
-    "/report/..%2f..%2fpage_writer.py",
     "/report/page_writer.py",
     "/api/design/zoo/..%2f..%2fetc%2fpasswd",
     "/api/design/bench/learned/..%2f..%2fetc",

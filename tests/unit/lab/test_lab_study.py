@@ -19,7 +19,7 @@ def test_studies_are_listed_the_newest_first(client: TestClient, places: Places)
 
 
 def test_a_study_is_shown_with_its_verdicts(client: TestClient, places: Places) -> None:
-    make_study(places.studies / "<b>s</b>")
+    make_study(places.studies / "<b>s")
     [study] = client.get("/api/study/studies").json()["studies"]
     told = client.get(f"/api/study/of/{study['id']}").json()
     assert (told["done"], told["wanted"]) == (9, 9)

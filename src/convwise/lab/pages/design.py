@@ -24,6 +24,8 @@ router.include_router(bench, prefix="/bench")
 
 FIRST = "keras-convnet"
 _MOST_TEXT = 200_000
+# Pixels beside the editor, on a common screen.
+_ROOM = 720.0
 
 
 class Asked(BaseModel):
@@ -75,7 +77,7 @@ def planned(asked: Asked) -> dict[str, Any]:
         "advice": fragment(
             "design_advice.html.j2", problem=made.problem, fixes=fixes, warnings=advise(made)
         ),
-        "result": fragment("design_result.html.j2", page=design_contents(made)),
+        "result": fragment("design_result.html.j2", page=design_contents(made, room=_ROOM)),
     }
 
 

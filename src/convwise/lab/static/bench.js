@@ -7,7 +7,7 @@ import { arithmetic, paddingWords, regionOfPlace, size, sumOfPlace, windowsOf } 
 import { followWindow } from "./bench_player.js";
 import { kernelTable, learnedKernels, readKernel } from "./bench_kernel.js";
 
-const GAP = 28;
+const GAP = { wide: 28, narrow: 10 };
 const CELLS = { least: 7, most: 44 };
 const part = (name) => byId(`bench-${name}`);
 const chosen = (name) => document.querySelector(`input[name=bench-${name}]:checked`).value;
@@ -39,8 +39,11 @@ const follow = debounced(async (signal) => {
   if (told.problem) return;
   state.told = { ...told, settings };
   lay();
-  player.restart(state.told.conv.rows.outputs * state.told.conv.columns.outputs);
+  const sizes = state.told.conv.values.map(Math.abs);
+  player.restart(sizes.length, sizes.indexOf(Math.max(...sizes)));
 }, 40);
+
+const shownIn = () => document.querySelector(".canvases");
 
 // Cells are as large as the page lets all maps stand side by side, or else below each other.
 function lay() {
@@ -51,10 +54,10 @@ function lay() {
   };
   const maps = [shown.shape[1] + pad.left + pad.right, conv.columns.outputs];
   if (pooled) maps.push(pooled.columns.outputs);
-  const room = byId("bench-stage").clientWidth;
+  const room = shownIn().clientWidth, narrow = room < 620;
   const columns = maps.reduce((sum, one) => sum + one, 0);
-  let cell = Math.floor((room - GAP * (maps.length - 1)) / columns);
-  if (cell < CELLS.least) cell = Math.floor(room / Math.max(...maps));
+  let cell = Math.floor((room - (narrow ? GAP.narrow : GAP.wide) * (maps.length - 1)) / columns);
+  if (cell < CELLS.least && !narrow) cell = Math.floor(room / Math.max(...maps));
   cell = Math.min(Math.max(cell, 3), CELLS.most);
   image.set({ rows: shown.shape[0], columns: shown.shape[1], values: shown.values, pad, grey: true },
     cell);
@@ -70,7 +73,7 @@ function lay() {
   part("arithmetic").textContent = arithmetic(conv);
 }
 
-function window_(slid, [row, column]) {
+function windowAt(slid, [row, column]) {
   const { rows, columns } = slid;
   const mark = {
     row: row * rows.stride - rows.before, column: column * columns.stride - columns.before,
@@ -88,19 +91,19 @@ function window_(slid, [row, column]) {
 }
 
 function seen(picture, slid, place) {
-  const { row, column } = window_(slid, place);
+  const { row, column } = windowAt(slid, place);
   return Array.from({ length: slid.rows.kernel }, (_, down) =>
     Array.from({ length: slid.columns.kernel }, (__, along) =>
       picture.value(row + down * slid.rows.dilation, column + along * slid.columns.dilation)));
 }
 
-// Shows the map as far as the window has come, and what it sees at `place`.
-function showPlace(place, words = true) {
+// Shows what the window sees at `place`, and the map; as far as it has come, if it is on its way.
+function showPlace(place, onItsWay, words) {
   const { conv, pool: pooled, settings } = state.told;
   const wide = conv.columns.outputs;
   const at = [Math.floor(place / wide), place % wide];
-  const there = (row, column) => row * wide + column <= place;
-  image.draw(() => true, [window_(conv, at)]);
+  const there = (row, column) => !onItsWay || row * wide + column <= place;
+  image.draw(() => true, [windowAt(conv, at)]);
   map.draw(there, [{ row: at[0], column: at[1], rows: 1, columns: 1 }]);
   if (pooled) pool.draw((row, column) => there(...end(pooled, row, column)), []);
   if (words) {
@@ -115,15 +118,14 @@ function end(pooled, row, column) {
 }
 
 function showRegion(at) {
-  const { conv, pool: pooled, settings } = state.told;
+  const { pool: pooled, settings } = state.told;
   const all = () => true;
   image.draw(all, []);
-  map.draw(all, [window_(pooled, at)]);
+  map.draw(all, [windowAt(pooled, at)]);
   pool.draw(all, [{ row: at[0], column: at[1], rows: 1, columns: 1 }]);
   const region = seen(map, pooled, at).map((line) => line.map((value) =>
     settings.relu && value !== null ? Math.max(value, 0) : value));
   part("sum").replaceChildren(...regionOfPlace(at, region, pool.value(...at), settings.pool));
-  return conv;
 }
 
 function showPixel([row, column]) {
@@ -134,6 +136,12 @@ function showPixel([row, column]) {
     : `Row ${row + 1}, column ${column + 1} of the image: ${value.toFixed(2)}`;
   part("sum").replaceChildren(element("p", null,
     `${what}. It takes part in ${windows} window${windows === 1 ? "" : "s"}.`));
+}
+
+// The place whose window has its middle nearest to a pixel.
+function nearest(pixel, { before, span, stride, outputs }) {
+  const place = Math.round((pixel + before - (span - 1) / 2) / stride);
+  return Math.min(Math.max(place, 0), outputs - 1);
 }
 
 function pointers() {
@@ -147,6 +155,12 @@ function pointers() {
     player.goTo(row * state.told.conv.columns.outputs + column));
   over(part("pool"), pool, showRegion);
   over(part("image"), image, showPixel);
+  part("image").addEventListener("click", (event) => {
+    const pixel = state.told && image.at(event);
+    if (!pixel) return;
+    const { rows, columns } = state.told.conv;
+    player.goTo(nearest(pixel[0], rows) * columns.outputs + nearest(pixel[1], columns));
+  });
   for (const canvas of [part("pool"), part("image")]) {
     canvas.addEventListener("pointerleave", () => state.told && player.show());
   }
@@ -218,7 +232,13 @@ export function openBench() {
   pictures();
   pointers();
   kernels();
+  let width = 0;
   const again = () => { if (state.told) { lay(); player.show(); } };
-  new ResizeObserver(again).observe(byId("bench-stage"));
+  // Canvases change the stage's height themselves: only another width asks for other cells.
+  new ResizeObserver(() => {
+    const now = shownIn().clientWidth;
+    if (now !== width) requestAnimationFrame(again);
+    width = now;
+  }).observe(shownIn());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
 }

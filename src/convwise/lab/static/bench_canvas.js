@@ -7,9 +7,9 @@ export function colours() {
   const of = (name) => style.getPropertyValue(name).trim();
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   return {
-    paper: of("--paper"), blank: of("--raised"), line: of("--edge"), mark: "#ffb000",
+    blank: of("--paper"), line: of("--edge"), mark: "#ffb000",
     // Below zero, zero, above zero: told apart by hue and by lightness.
-    below: [217, 108, 26], zero: dark ? [24, 29, 32] : [247, 247, 245],
+    below: [217, 108, 26], zero: dark ? [34, 41, 45] : [234, 236, 235],
     above: dark ? [120, 214, 236] : [6, 84, 106],
   };
 }
@@ -34,8 +34,8 @@ export class MapPicture {
     this.canvas.style.height = `${this.high * cell}px`;
     this.ratio = ratio;
     const values = this.map.values;
-    this.low = Math.min(0, ...values);
-    this.high_value = Math.max(0, ...values);
+    this.lowest = Math.min(0, ...values);
+    this.highest = Math.max(0, ...values);
   }
 
   // Place (row, column) of the map below a pointer; negative in the padding. Null outside.
@@ -61,7 +61,7 @@ export class MapPicture {
     context.fillRect(0, 0, this.wide * cell, this.high * cell);
     this.#padding(shade);
     const numbers = cell >= NUMBERS_FROM;
-    context.font = `${Math.min(cell * 0.34, 14)}px ${getComputedStyle(document.body).fontFamily}`;
+    context.font = `${Math.min(cell * 0.3, 14)}px ${getComputedStyle(document.body).fontFamily}`;
     context.textAlign = "center";
     context.textBaseline = "middle";
     for (let row = 0; row < map.rows; row += 1) {
@@ -79,6 +79,9 @@ export class MapPicture {
         }
       }
     }
+    context.strokeStyle = shade.line;
+    context.lineWidth = 1;
+    context.strokeRect(0.5, 0.5, this.wide * cell - 1, this.high * cell - 1);
     for (const mark of marks) this.#mark(mark, shade);
   }
 
@@ -100,7 +103,7 @@ export class MapPicture {
 
   #colour(value, shade) {
     if (this.map.grey) return Array(3).fill(Math.round(255 * Math.min(Math.max(value, 0), 1)));
-    const reach = Math.max(this.high_value, -this.low) || 1;
+    const reach = Math.max(this.highest, -this.lowest) || 1;
     const share = Math.min(Math.abs(value) / reach, 1);
     const end = value < 0 ? shade.below : shade.above;
     return shade.zero.map((from, band) => Math.round(from + (end[band] - from) * share));

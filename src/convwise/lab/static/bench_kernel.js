@@ -8,7 +8,7 @@ export function kernelTable(table, values) {
   table.replaceChildren(element("tbody", null, ...values.map((line, row) =>
     element("tr", null, ...line.map((value, column) => element("td", null,
       element("input", {
-        type: "text", inputmode: "decimal", value: String(value), autocomplete: "off",
+        type: "text", inputmode: "decimal", value: String(Number(value.toPrecision(3))), autocomplete: "off",
         "aria-label": `Row ${row + 1}, column ${column + 1}`,
       })))))));
 }

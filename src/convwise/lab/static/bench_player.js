@@ -1,4 +1,5 @@
-// The window's way over the image: a button, a pace, a slider.
+// The window's way over the image: a button, a pace, a slider. While it is on its way the map is
+// filled as far as it has come; where one only looks at a place, all of it is there.
 
 import { byId } from "./dom.js";
 
@@ -6,12 +7,12 @@ export function followWindow(show) {
   const button = byId("bench-play"), slider = byId("bench-place"), pace = byId("bench-pace");
   const output = document.querySelector("output[for=bench-place]");
   const words = button.textContent;
-  let places = 1, place = 0, running = null;
+  let places = 1, place = 0, running = null, onItsWay = false;
 
   function tell(withWords = true) {
     slider.value = String(place + 1);
     output.textContent = `${place + 1} of ${places}`;
-    show(place, withWords);
+    show(place, onItsWay, withWords);
   }
   function pause() {
     if (running !== null) cancelAnimationFrame(running);
@@ -19,7 +20,8 @@ export function followWindow(show) {
     button.textContent = words;
   }
   function run() {
-    if (place >= places - 1) place = 0;
+    if (!onItsWay || place >= places - 1) place = 0;
+    onItsWay = true;
     let before = performance.now(), owed = 0;
     button.textContent = "Stop";
     const step = (now) => {
@@ -44,20 +46,21 @@ export function followWindow(show) {
   });
   slider.addEventListener("input", () => {
     pause();
+    onItsWay = true;
     place = Number(slider.value) - 1;
     tell();
   });
   return {
     pause,
-    // All places are there until one slides the window.
-    restart(number) {
+    // Another map: the same place where there are as many, or else the one that tells most.
+    restart(number, telling) {
       pause();
-      places = number;
-      place = number - 1;
+      if (number !== places) place = telling;
+      [places, onItsWay] = [number, false];
       slider.max = String(number);
       tell();
     },
-    goTo(number) { place = number; tell(); },
+    goTo(number) { [place, onItsWay] = [number, false]; tell(); },
     show: () => tell(),
   };
 }

@@ -13,14 +13,14 @@ export function paddingWords({ rows, columns }) {
   const told = sides.filter(([, zeros]) => zeros);
   if (!told.length) return "";
   const zeros = told.map(([, number]) => number);
-  if (told.length === 4 && new Set(zeros).size === 1) return `, zeros around it: ${zeros[0]}`;
+  if (told.length === 4 && new Set(zeros).size === 1) return `, ${zeros[0]} zero${zeros[0] > 1 ? "s" : ""} on each side`;
   return `, zeros: ${told.map(([side, number]) => `${number} ${side}`).join(", ")}`;
 }
 
 // The arithmetic of one axis; where both are alike, once.
 export function arithmetic({ rows, columns }) {
   const alike = JSON.stringify(rows) === JSON.stringify(columns);
-  const told = [`${alike ? "Places" : "Rows"}: ${axis(rows)}`];
+  const told = [`${alike ? "Places along a side" : "Rows"}: ${axis(rows)}`];
   if (!alike) told.push(`columns: ${axis(columns)}`);
   return [`${told.join("; ")}.`, unseen(rows, columns)].filter(Boolean).join(" ");
 }
@@ -35,12 +35,15 @@ function unseen(rows, columns) {
     const end = (one.outputs - 1) * one.stride + one.span - one.before;
     return Math.max(one.size - end, 0);
   };
-  const last = [[left(rows), "row"], [left(columns), "column"]].filter(([number]) => number);
-  const told = last.map(([number, noun]) => `${number} ${noun}${number > 1 ? "s" : ""}`);
-  const gap = rows.stride > rows.kernel && rows.dilation === 1
-    ? "The stride is larger than the window: what lies between two windows is never seen." : "";
-  const ends = told.length ? `The last ${told.join(" and ")} of it are never seen.` : "";
-  return [ends, gap].filter(Boolean).join(" ");
+  const ends = [[left(rows), "row"], [left(columns), "column"]].filter(([number]) => number)
+    .map(([number, noun]) => (number === 1 ? `the last ${noun}` : `the last ${number} ${noun}s`));
+  if (ends.length) return `Never seen: ${ends.join(" and ")}.${gaps(rows)}`;
+  return gaps(rows).trim();
+}
+
+function gaps({ stride, kernel, dilation }) {
+  return stride > kernel && dilation === 1
+    ? " The stride is larger than the window: what lies between two windows is never seen." : "";
 }
 
 // In how many windows a pixel takes part, along one axis.
@@ -58,7 +61,7 @@ function numbers(title, lines, chosen) {
     element("td", { class: chosen && chosen(row, column) ? "won" : null },
       value === null ? "·" : short(value)))));
   return element("figure", null, element("figcaption", null, title),
-    element("div", { class: "scroll" }, element("table", null, element("tbody", null, ...body))));
+    element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, element("table", null, element("tbody", null, ...body))));
 }
 
 export function sumOfPlace(place, seen, kernel, value) {
