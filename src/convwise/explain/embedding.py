@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from convwise.errors import DataError
+from convwise.explain.figure import Figure
+from convwise.explain.pictures import in_colour
 
 # t-SNE of more takes minutes, and no eye tells more pictures apart.
 MOST_EMBEDDED = 1_000
@@ -13,6 +17,43 @@ MOST_EMBEDDED = 1_000
 _COMPONENTS = 50
 _PERPLEXITY = 30.0
 _FEWEST = 4
+_SIDE, _MARGIN = 1000, 40
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding(Figure):
+    """Images of a data set in two dimensions.
+
+    Args:
+        places: float32, (images, 2), 0…1 along and down.
+        thumbnails: of each image, uint8, (images, height, width, channels).
+        images: int64, (images,), which of the split they are.
+        labels: int64, (images,), places of their classes.
+        predicted: int64, (images,), places of the classes that the network names.
+    """
+
+    places: NDArray[np.float32]
+    thumbnails: NDArray[np.uint8]
+    images: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+
+    def drawn(self) -> NDArray[np.uint8]:
+        """Return the thumbnails at their places, uint8, (height, width, 3)."""
+        height, width = self.thumbnails.shape[1:3]
+        made = np.full((_SIDE + height + _MARGIN, _SIDE + width + _MARGIN, 3), 255, np.uint8)
+        corners = np.rint(self.places * _SIDE + _MARGIN / 2).astype(int)
+        for (left, top), picture in zip(corners.tolist(), self.thumbnails, strict=True):
+            made[top : top + height, left : left + width] = in_colour(picture)
+        return made
+
+    @property
+    def caption(self) -> str:
+        """How many images lie there."""
+        return (
+            f"{len(self.places):,} images, near each other where the network finds them alike"
+            " (t-SNE of what enters its last layer)"
+        )
 
 
 def embedding(features: NDArray[np.float32], seed: int = 0) -> NDArray[np.float32]:

@@ -25,8 +25,10 @@ def as_designed(network: ConvNet) -> ConvNet:
     Returns:
         In the mode of prediction, without gradients for weights.
     """
-    plain = ConvNet(network.plan, fuse=False)
-    plain.load_state_dict(network.state_dict(), assign=True)
+    # A tensor that is made in inference mode could never take part in a gradient.
+    with torch.inference_mode(False):
+        plain = ConvNet(network.plan, fuse=False)
+        plain.load_state_dict(network.state_dict(), assign=True)
     return plain.requires_grad_(False).eval()
 
 
@@ -71,6 +73,11 @@ def differentiating() -> Iterator[None]:
 def rows_with_maps(plan: Plan) -> list[Row]:
     """Return the rows that leave a map, in order of execution."""
     return [row for row in plan.rows if len(row.output_shape) == 3]
+
+
+def has_maps(plan: Plan) -> bool:
+    """Return whether any layer leaves a map of more than 1×1 places."""
+    return any(max(row.output_shape[:2]) > 1 for row in rows_with_maps(plan))
 
 
 def row_named(plan: Plan, name: str) -> Row:

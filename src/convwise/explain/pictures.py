@@ -120,6 +120,22 @@ def enlarged(picture: NDArray[np.uint8], least: int) -> NDArray[np.uint8]:
     return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
+def thumbnail(picture: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    """Return a picture whose longer side has at most so many pixels; a small one as it is.
+
+    Args:
+        picture: uint8, (height, width, 1 or 3).
+        longest: pixels.
+    """
+    if max(picture.shape[:2]) <= longest:
+        return picture
+    grey = picture.shape[2] == 1
+    small = Image.fromarray(np.ascontiguousarray(picture[:, :, 0] if grey else picture))
+    small.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    made = np.asarray(small, np.uint8)
+    return made[:, :, np.newaxis] if grey else made
+
+
 def sheet(
     tiles: Sequence[NDArray[np.uint8]], columns: int, gap: int = 1, ground: int = 255
 ) -> NDArray[np.uint8]:

@@ -91,7 +91,7 @@ def _steps(first: int, last: int, most: int) -> list[int]:
         return [(first + last) // 2]
     if last - first < most:
         return list(range(first, last + 1))
-    return np.unique(np.linspace(first, last, most).round().astype(int)).tolist()
+    return sorted({round(place) for place in np.linspace(first, last, most).tolist()})
 
 
 def fitted(pixels: Pixels, height: int, width: int, channels: int) -> Pixels:
@@ -111,7 +111,8 @@ def fitted(pixels: Pixels, height: int, width: int, channels: int) -> Pixels:
     scale = min(height / rows, width / columns)
     size = max(1, round(rows * scale)), max(1, round(columns * scale))
     image = ImageFormat(*size, channels, resize="stretch")
-    return resized(pixels[np.newaxis], image)[0]
+    made: Pixels = resized(pixels[np.newaxis], image)[0]
+    return made
 
 
 def from_bytes(content: bytes, height: int, width: int, channels: int) -> Pixels:
@@ -138,4 +139,5 @@ def in_channels(pixels: Pixels, channels: int) -> Pixels:
     """
     if pixels.shape[3] == channels:
         return np.ascontiguousarray(pixels)
-    return resized(pixels, ImageFormat(*pixels.shape[1:3], channels))
+    height, width = pixels.shape[1:3]
+    return resized(pixels, ImageFormat(height, width, channels))

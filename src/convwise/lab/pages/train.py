@@ -174,7 +174,7 @@ async def _events(lab: Lab, folder: Path | None) -> AsyncIterator[str]:
             tail, followed = RunTail(latest), latest
             yield _event("watching", {"run": _run_id(lab, latest), "name": latest.name})
         shown = _event("queue", [_shown(entry, lab) for entry in entries])
-        news = [] if tail is None else await asyncio.to_thread(lambda of=tail: list(of.news()))
+        news = [] if tail is None else await asyncio.to_thread(list, tail.news())
         quiet += LOOK_SECONDS
         if shown != told:
             told, quiet = shown, 0.0
