@@ -77,6 +77,7 @@ def _data(lab: Lab) -> list[dict[str, str]]:
 def start(asked: TrainingRequest, lab: TheLab) -> dict[str, Any]:
     """Queue a training."""
     stem, source = _source(asked.data, lab)
+    # So that nothing is made on disk for a request that is wrong.
     asked.arguments(source, Path("run"))
     entry = queue_of(lab).add(
         f"{stem}-{asked.network_name}", lambda run: asked.arguments(source, Path(shown_path(run)))
@@ -159,8 +160,16 @@ async def stream(lab: TheLab, run: str | None = None) -> StreamingResponse:
     Args:
         run: an id; the run of the queue's present training where it is left out.
     """
-    folder = None if run is None else lab.places.run(run)
+    folder = None if run is None else _run_of(lab, run)
     return StreamingResponse(_events(lab, folder), media_type="text/event-stream")
+
+
+def _run_of(lab: Lab, run: str) -> Path:
+    """Return the folder of a run, which may be that of a training that has yet to make it."""
+    for entry in queue_of(lab).entries():
+        if _run_id(lab, entry.run) == run:
+            return entry.run
+    return lab.places.run(run)
 
 
 async def _events(lab: Lab, folder: Path | None) -> AsyncIterator[str]:
