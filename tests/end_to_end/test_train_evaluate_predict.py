@@ -17,8 +17,9 @@ from convwise.evaluation.predict import predict_probabilities
 from convwise.model.modelfile import load_model
 
 FILES = {
-    *("SHA256SUMS", "audit.json", "checkpoint", "checkpoint/state.safetensors", "history.jsonl"),
-    *("metrics.json", "model.safetensors", "predictions.csv", "report.html", "run.json"),
+    *("SHA256SUMS", "audit.json", "checkpoint", "checkpoint/state.safetensors", "examples.json"),
+    *("history.jsonl", "metrics.json", "model.safetensors", "predictions.csv", "report.html"),
+    "run.json",
 }
 
 

@@ -70,6 +70,9 @@ def study(
     data_dir: DataDir = None,
     download: Download = False,
     no_cache: NoCache = False,
+    keep_models: Annotated[
+        bool, Parameter(show_default=False, help="Keep the trained networks, for convwise lab.")
+    ] = False,
     list_: Annotated[
         bool, Parameter(name="--list", show_default=False, help="Tell what each question asks.")
     ] = False,
@@ -110,6 +113,7 @@ def study(
                 watcher=view,
                 command="convwise " + shlex.join(sys.argv[1:]),
                 cache=not no_cache,
+                keep_models=keep_models,
                 image_size=image_size,
                 data_dir=data_dir,
                 download=download,

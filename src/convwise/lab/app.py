@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from threading import Event
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -22,15 +23,21 @@ from convwise.lab.views import report_file, show_page
 STATIC = Path(__file__).parent / "static"
 
 
-def make_app(places: Places, access: Access, limits: Limits | None = None) -> ASGIApp:
+def make_app(
+    places: Places,
+    access: Access,
+    limits: Limits | None = None,
+    closing: Event | None = None,
+) -> ASGIApp:
     """Return the lab as an ASGI application.
 
     Args:
         places: the folders that it may read.
         access: what every request must show.
         limits: of what a request may send.
+        closing: set by whoever ends the lab, before it waits for open requests.
     """
-    lab = Lab(places, Uploads())
+    lab = Lab(places, Uploads(), closing or Event())
     app = FastAPI(
         title="convwise lab",
         docs_url=None,

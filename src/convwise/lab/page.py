@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from threading import Event
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
+from convwise.lab.known_pictures import KnownPictures
+from convwise.lab.models import Models
 from convwise.lab.places import Places
 from convwise.lab.uploads import Uploads
+
+if TYPE_CHECKING:
+    from convwise.lab.training_queue import TrainingQueue
 
 
 @dataclass
@@ -20,10 +26,18 @@ class Lab:
     Args:
         places: the folders that may be read.
         uploads: pictures that the user gave.
+        closing: set when the lab ends, so that streams to open pages end too.
+        queue: of trainings, once the lab has started.
+        models: networks that were asked last.
+        known_pictures: of data that networks were trained on.
     """
 
     places: Places
     uploads: Uploads
+    closing: Event = field(default_factory=Event)
+    queue: TrainingQueue | None = None
+    models: Models = field(default_factory=Models)
+    known_pictures: KnownPictures = field(default_factory=KnownPictures)
 
 
 @dataclass(frozen=True)

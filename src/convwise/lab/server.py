@@ -20,7 +20,6 @@ from convwise.lab.places import Places
 
 PORT = 8760
 _TRIED = 20
-# Streams to open pages never end by themselves.
 _SECONDS_TO_END = 2
 
 
@@ -126,8 +125,9 @@ def run(bound: Bound, places: Places) -> None:
     Raises:
         RunError: the lab did not come up.
     """
+    closing = threading.Event()
     config = uvicorn.Config(
-        make_app(places, bound.access),
+        make_app(places, bound.access, closing=closing),
         http="h11",
         ws="none",
         lifespan="on",
@@ -137,14 +137,28 @@ def run(bound: Bound, places: Places) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=_SECONDS_TO_END,
     )
-    server = _Server(config)
+    server = _Server(config, closing)
     server.run(sockets=[bound.listener])
     if not server.started:
         raise RunError("the lab did not start; the lines above tell why")
 
 
 class _Server(uvicorn.Server):
-    """Ends by a signal as by a wish: nothing is raised afterwards."""
+    """Ends by a signal as by a wish: nothing is raised afterwards.
+
+    Args:
+        config: of the server.
+        closing: set before it waits for open requests.
+    """
+
+    def __init__(self, config: uvicorn.Config, closing: threading.Event) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what waits for news, then all else."""
+        self._closing.set()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -113,6 +113,27 @@ def load_model(path: str | Path) -> TrainedModel:
         raise ModelFileError(f"{file}: {error}") from None
 
 
+def model_facts(path: str | Path) -> dict[str, Any]:
+    """Return what a model file tells about itself, without reading its weights.
+
+    Args:
+        path: a model file, or a run folder.
+
+    Returns:
+        ``name``, ``image_format``, ``classes``, ``measured`` and the rest, as the file has them:
+        nothing but its kind has been checked.
+
+    Raises:
+        ModelFileError: the file is missing or of another kind.
+    """
+    path = Path(path)
+    file = path / FILE_NAME if path.is_dir() else path
+    try:
+        return _facts(_read_header(file)[0])
+    except ModelFileError as error:
+        raise ModelFileError(f"{file}: {error}") from None
+
+
 def _read_header(file: Path) -> tuple[dict[str, Any], int]:
     """Return the header, and how many bytes stand behind it."""
     try:

@@ -71,6 +71,7 @@ class Cell:
         scores: by test set.
         cost: of training and prediction.
         look: what was seen inside.
+        model: content of the trained network's model file, where it is to be kept beside the cell.
     """
 
     question: str
@@ -80,6 +81,7 @@ class Cell:
     scores: Mapping[str, Score]
     cost: Cost
     look: Look = field(default_factory=Look)
+    model: bytes | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; an image's score is a digit."""

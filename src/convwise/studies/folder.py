@@ -2,6 +2,7 @@
 
 study.json     what was asked and resolved: data, scale, questions, seeds, margin, machine
 cells/         one JSON file for each question, arm and seed, whole or not there
+models/        the trained networks, where they are kept
 claims/        who is at work on which cell; empty when nobody is
 study.html     the page
 .settling      locked by whoever is about to write study.json for the first time
@@ -101,12 +102,20 @@ class StudyFolder:
 
     def cell(self, trial: Trial, material: Material) -> Cell | None:
         """Return the cell of a trial, or None where it is still to be done."""
+        if trial.keep_model and not self._model(trial).exists():
+            return None
         cell = read_cell(self.path / "cells" / f"{trial.name}.json")
         return cell if cell is not None and cell.digest == trial.digest(material) else None
 
     def keep(self, trial: Trial, cell: Cell) -> None:
-        """Write the cell of a trial."""
+        """Write the cell of a trial, and its network first where that is kept."""
+        if cell.model is not None:
+            self._model(trial).parent.mkdir(exist_ok=True)
+            write_atomically(self._model(trial), cell.model)
         write_cell(self.path / "cells" / f"{trial.name}.json", cell)
+
+    def _model(self, trial: Trial) -> Path:
+        return self.path / "models" / f"{trial.name}.safetensors"
 
 
 def require_same(folder: StudyFolder, asked: dict[str, Any], fingerprint: str) -> None:

@@ -28,6 +28,7 @@ class Request:
     images: int | None = None
     epochs: int | None = None
     own: Question | None = None
+    keep_models: bool = False
 
     def __post_init__(self) -> None:
         if not self.questions:

@@ -95,6 +95,7 @@ def settled(
         request.wished_seeds,
         computing,
         fuse=fuse,
+        keep_models=request.keep_models,
     )
     if request.budget is not None and timings:
         tell("timing each arm for a moment")

@@ -123,6 +123,7 @@ def study(
     command: str = "",
     fuse: bool = True,
     cache: bool = True,
+    keep_models: bool = False,
     **data_options: Any,
 ) -> Study:
     """Answer questions of design by paired experiments on these images.
@@ -150,6 +151,8 @@ def study(
         command: recorded as the command that repeats the study.
         fuse: compute neighbouring layers together, as trainings do.
         cache: take decoded pixels from the user's cache, and keep them there.
+        keep_models: keep every trained network as ``models/QUESTION--ARM--SEED.safetensors``. What
+            an arm's network reads is what its task made of an image, a larger canvas say.
         **data_options: passed to ``load_data``.
 
     Raises:
@@ -162,7 +165,8 @@ def study(
     """
     deadline = Deadline(budget)
     mine = None if own is None else question_of(own)
-    request = Request(_asked(questions, mine), seeds, margin, budget, images, epochs, mine)
+    asked = _asked(questions, mine)
+    request = Request(asked, seeds, margin, budget, images, epochs, mine, keep_models)
     computing = Computing.asked(backend, processes, threads)
     watcher = watcher or StudyWatcher()
     material = _material(data, watcher, cache, data_options)

@@ -29,6 +29,7 @@ class StudyPlan:
         computing: where, and by how many threads.
         speeds: of the arms, where there is a budget.
         fuse: see ``training.fit.fit_model``.
+        keep_models: each trained network is kept beside its cell.
     """
 
     questions: tuple[Question, ...]
@@ -39,6 +40,7 @@ class StudyPlan:
     computing: Computing
     speeds: Mapping[Key, Speed] = field(default_factory=dict)
     fuse: bool = True
+    keep_models: bool = False
 
     @property
     def setting(self) -> Setting:
@@ -53,7 +55,16 @@ class StudyPlan:
         """Return the trials of a seed."""
         setting = self.setting
         return [
-            Trial(question.name, arm, seed, setting, self.scale, question.look, self.fuse)
+            Trial(
+                question.name,
+                arm,
+                seed,
+                setting,
+                self.scale,
+                question.look,
+                self.fuse,
+                self.keep_models,
+            )
             for question in self.questions
             for arm in question.arms(setting)
         ]

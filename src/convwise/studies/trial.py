@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from convwise.evaluation.predict import Predictor
+from convwise.model.modelfile import model_bytes
 from convwise.model.trained import TrainedModel
 from convwise.studies.cell import MOST_VIEWS, Cell, Cost, Score
 from convwise.studies.material import Material, digest_of, format_of, store_of
@@ -61,6 +62,7 @@ class Trial:
         scale: of the training.
         look: the question's, called with the trained model and the images of its first test set.
         fuse: see ``training.fit.fit_model``.
+        keep_model: the trained network is wanted too.
     """
 
     question: str
@@ -70,6 +72,7 @@ class Trial:
     scale: Scale
     look: Callable[[TrainedModel, Pixels], Look] | None = None
     fuse: bool = True
+    keep_model: bool = False
 
     @property
     def name(self) -> str:
@@ -126,9 +129,10 @@ class Trial:
             _ms_per_prediction(fitted.model, first[:TIMED_IMAGES]),
             epochs,
         )
-        return Cell(
+        cell = Cell(
             self.question, self.arm.name, self.seed, self.digest(material), scores, cost, look
         )
+        return replace(cell, model=_kept(fitted.model, material, cell)) if self.keep_model else cell
 
     def fitted(self, material: Material, watcher: Watcher) -> Fitted:
         """Train the arm.
@@ -159,6 +163,18 @@ class Trial:
         if fitted.ending in ("interrupted", "callback"):
             raise Interrupted
         return fitted
+
+
+def _kept(model: TrainedModel, material: Material, cell: Cell) -> bytes:
+    """Return the model file, with what the first test set says of it."""
+    first = next(iter(cell.scores.values()))
+    measured = {
+        "data": material.name,
+        "fingerprint": material.fingerprint,
+        "test_accuracy": first.accuracy,
+        "test_images": len(first.right),
+    }
+    return model_bytes(replace(model, measured=measured))
 
 
 def scored(model: TrainedModel, test: TestSet) -> tuple[Score, Pixels]:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from convwise.errors import OptionError
 from convwise.training.progress import BatchRecord, EpochRecord, Watcher
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from convwise.data.store import PixelStore
 
 Logs = Mapping[str, float]
 
@@ -104,6 +111,10 @@ class CallbackWatcher(Watcher):
         }
         for callback in self._callbacks:
             callback.on_train_batch_end(record.step - 1, logs)
+
+    def validated(self, store: PixelStore, probabilities: NDArray[np.float32]) -> None:
+        """Pass it on."""
+        self._watcher.validated(store, probabilities)
 
     def epoch(self, record: EpochRecord) -> None:
         """Call ``on_epoch_end``."""

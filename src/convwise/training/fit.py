@@ -273,7 +273,7 @@ def _loop(
         batches=training_batches(train, model.image_format, recipe, model.seed, world),
         recipe=recipe,
         precision=decided.race.chosen,
-        validate=lambda: _validated(model, validation, world),
+        validate=lambda: _validated(model, validation, world, watcher),
         keeper=keeper,
         stop_requested=lambda: False,
         watcher=watcher,
@@ -283,12 +283,15 @@ def _loop(
     )
 
 
-def _validated(model: TrainedModel, validation: PixelStore, world: World) -> tuple[float, float]:
+def _validated(
+    model: TrainedModel, validation: PixelStore, world: World, watcher: Watcher
+) -> tuple[float, float]:
     """Return loss and accuracy over the whole split; each process predicts a part of it."""
     store = validation
     if world.size > 1:
         store = validation.select(world.part(np.arange(len(validation))))
     probabilities = predict_store(model, store)
+    watcher.validated(store, probabilities)
     right = probabilities.argmax(axis=1) == store.labels
     if world.size == 1:
         return negative_log_likelihood(store.labels, probabilities), float(right.mean())

@@ -17,7 +17,6 @@ from convwise.errors import DivergedError, OptionError
 from convwise.evaluation.split import evaluate_split
 from convwise.image import ImageFormat
 from convwise.model.pretrained.start import Start
-from convwise.training.callbacks import with_callbacks
 from convwise.training.checkpoint import Checkpoint
 from convwise.training.data_request import DataRequest
 from convwise.training.decided import Decided, PrecisionChoice
@@ -25,6 +24,7 @@ from convwise.training.facts import measured_facts, request_facts, result_facts
 from convwise.training.fit import Fitted, fit_model
 from convwise.training.interrupt import StopOnSignal
 from convwise.training.keeper import RunKeeper, Saving
+from convwise.training.live import LiveFiles
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.run import Run, RunFolder
@@ -129,13 +129,14 @@ class Job:
         resume: tuple[Decided, Checkpoint] | None = None,
     ) -> Run:
         keeper = RunKeeper(folder, self.saving)
-        with self._stop() as stop:
+        recorders = trackers(self.track, folder.path)
+        live = LiveFiles(folder.path, self.watcher, self.decoded.dataset.classes, recorders)
+        with self._stop() as stop, live as watcher:
             try:
-                watcher = with_callbacks(self.watcher, trackers(self.track, folder.path))
                 fitted = self._fit(stop, resume, watcher, keeper=keeper, on_start=on_start)
                 if fitted.ending == "interrupted":
-                    self.watcher.message(f"checkpoint kept; go on with: {keeper.command}")
-                run = self._finish(folder, facts, fitted)
+                    watcher.message(f"checkpoint kept; go on with: {keeper.command}")
+                run = self._finish(folder, facts, fitted, watcher)
             except DivergedError as error:
                 folder.write_json("run.json", facts | {"status": "failed", "reason": error.reason})
                 raise
@@ -183,11 +184,13 @@ class Job:
             **hooks,
         )
 
-    def _finish(self, folder: RunFolder, facts: dict[str, Any], fitted: Fitted) -> Run:
+    def _finish(
+        self, folder: RunFolder, facts: dict[str, Any], fitted: Fitted, watcher: Watcher
+    ) -> Run:
         """Write the model and what it is worth."""
         stores = self.decoded.stores
         folder.write_model(fitted.model)  # Before the scoring, which may be interrupted.
-        self.watcher.message("scoring the test split, once")
+        watcher.message("scoring the test split, once")
         test = evaluate_split(fitted.model, stores["test"])
         validation = evaluate_split(fitted.model, stores["validation"], shift_images=0)
         model = dataclasses.replace(fitted.model, measured=measured_facts(self.decoded, test))

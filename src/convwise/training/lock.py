@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from convwise.errors import OptionError
 from convwise.training.storage import storage_error
 
 FILE_NAME = ".lock"
+# Somebody who asks whether a run is being written holds its lock for less than this.
+_LOOKING = 0.05
 
 
 class RunLock:
@@ -42,7 +45,7 @@ class RunLock:
             except OSError as error:
                 raise storage_error(self._path, error, 0) from None
             try:
-                _lock(descriptor)
+                _lock_soon(descriptor)
             except OSError:
                 holder = _holder(descriptor)
                 os.close(descriptor)
@@ -60,6 +63,29 @@ class RunLock:
         # Removed first: nobody else can hold a lock on the file that bears this name.
         self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
+
+
+def is_being_written(folder: Path) -> bool:
+    """Return whether a process writes a run at this moment; False where it cannot be known."""
+    try:
+        descriptor = os.open(folder / FILE_NAME, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        _lock(descriptor)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _lock_soon(descriptor: int) -> None:
+    try:
+        _lock(descriptor)
+    except OSError:
+        time.sleep(_LOOKING)
+        _lock(descriptor)
 
 
 def _lock(descriptor: int) -> None:

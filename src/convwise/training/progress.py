@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from convwise.data.store import PixelStore
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,14 @@ class Watcher:
 
     def batch(self, record: BatchRecord) -> None:
         """The same step, with all that is known about it."""
+
+    def validated(self, store: PixelStore, probabilities: NDArray[np.float32]) -> None:
+        """The validation images were predicted; the epoch's record follows.
+
+        Args:
+            store: the images, or this process's part of them.
+            probabilities: float32 (images, classes).
+        """
 
     def epoch(self, record: EpochRecord) -> None:
         """An epoch ended, or training ended within it."""

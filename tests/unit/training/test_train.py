@@ -30,6 +30,7 @@ FILES = {
     "SHA256SUMS",
     "audit.json",
     "checkpoint/state.safetensors",
+    "examples.json",
     "history.jsonl",
     "metrics.json",
     "model.safetensors",
