@@ -1,1 +1,1 @@
-"""The prediction server: HTTP in front, decoding in processes of its own, predictions in batches."""
+"""The prediction server: HTTP in front, decoding in processes, predictions in batches."""

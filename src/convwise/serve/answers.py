@@ -32,7 +32,7 @@ class Prediction(_Answer):
     label: str | None = Field(None, description="The most probable class.")
     probability: float | None = Field(None, ge=0, le=1)
     probabilities: dict[str, float] | None = Field(
-        None, description="The most probable classes, as many as `top` says, in that order."
+        None, description="The most probable classes, as many as `top` says."
     )
     explanation: Explanation | None = Field(None, description="With `explain=grad_cam`.")
     error: str | None = Field(None, description="Why this image has no answer.")

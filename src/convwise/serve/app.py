@@ -151,9 +151,7 @@ def _add_facts(app: FastAPI, service: Service) -> None:
         summary="Figures for Prometheus.",
     )
     async def metrics() -> Response:
-        text = service.metrics.text(
-            service.admission, service.pool.pids, draining=service.draining
-        )
+        text = service.metrics.text(service.admission, service.pool.pids, draining=service.draining)
         return Response(text, headers={"Content-Type": CONTENT_TYPE})
 
     @app.get(

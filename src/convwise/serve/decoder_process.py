@@ -19,7 +19,7 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THR
 _BUFFER = 4 << 20
 
 
-class DecoderEnded(Exception):
+class DecoderEnded(Exception):  # noqa: N818 - it may do so
     """A decoder died or was ended.
 
     Args:

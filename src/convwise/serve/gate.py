@@ -14,7 +14,7 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from convwise.serve.logs import LOGGER, tell
-from convwise.serve.refusals import ClientGone, NotThisHost, NoToken, Refusal
+from convwise.serve.refusals import ClientGone, NoToken, NotThisHost, Refusal
 from convwise.serve.service import Service
 
 Message = MutableMapping[str, Any]

@@ -101,7 +101,7 @@ class Parts:
                 "a part of the multipart body is no file; top, explain and model go into the query"
             )
         if len(self._contents) == self._most:
-            raise TooLarge(f"there are more than {self._most} images; send them in several requests")
+            raise TooLarge(f"there are more than {self._most} images; send several requests")
         self._names.append(name.decode("utf-8", "replace")[:LONGEST_NAME] or None)
         self._contents.append(bytearray())
 

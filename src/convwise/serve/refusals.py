@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - an answer, not a failure
     """A request that is not answered.
 
     Args:
@@ -77,5 +77,5 @@ class Unavailable(Refusal):
     status = 503
 
 
-class ClientGone(Exception):
+class ClientGone(Exception):  # noqa: N818
     """The client has closed the connection before its request was complete."""

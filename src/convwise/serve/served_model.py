@@ -129,4 +129,3 @@ def _digest(file: Path) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise ModelFileError(f"{file} cannot be read ({error.strerror})") from None
-
