@@ -1,4 +1,4 @@
-"""What is measured of a server: throughput, latency, overload, right answers, stops, replaced models."""
+"""What is measured of a server: speed, overload, right answers, stops, replaced models."""
 
 from __future__ import annotations
 

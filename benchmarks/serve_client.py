@@ -173,9 +173,7 @@ class Clients:
                 self.unsent += 1
                 await asyncio.sleep(0)
                 continue
-            task = asyncio.create_task(
-                send(idle.popleft(), numbers.randrange(len(self.requests)))
-            )
+            task = asyncio.create_task(send(idle.popleft(), numbers.randrange(len(self.requests))))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
         sent_in = time.perf_counter() - began

@@ -8,6 +8,7 @@ import http.client
 import io
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from convwise.image import ImageFormat
 from convwise.model.build import build
 from convwise.model.modelfile import model_bytes
 from convwise.model.trained import TrainedModel
-from convwise.serve.server import Server
+from convwise.serve.server import SWITCH_SECONDS, Server
 from convwise.serve.settings import Settings
 
 FORMAT = ImageFormat(12, 10, 3, "pad", (0.4, 0.5, 0.3), (0.2, 0.3, 0.25), pad_value=30)
@@ -127,6 +128,8 @@ def everything(connection: socket.socket) -> bytes:
 @contextlib.contextmanager
 def running(models: dict[str, Path], **settings: Any) -> Iterator[Running]:
     """Run a server in a thread until the end of the block."""
+    # Clients, server and model share one process here, and so Python's lock; see serve.server.
+    sys.setswitchinterval(SWITCH_SECONDS)
     options = {"decoders": 2, "threads": 1, "port": 0} | settings
     server = Server(Settings(models, **options))
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)

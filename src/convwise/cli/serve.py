@@ -80,7 +80,6 @@ def serve(
     import logging
 
     from convwise.serve.limits import Limits
-    from convwise.serve.logs import log_to
     from convwise.serve.server import serve as run
     from convwise.serve.settings import Batching, Settings
 
@@ -101,8 +100,7 @@ def serve(
         decoders if decoders is not None else usable_cores(),
         threads if threads is not None else usable_cores(),
     )
-    log_to(level=getattr(logging, log_level.upper()))
-    run(settings)
+    run(settings, log_level=getattr(logging, log_level.upper()))
     return 0
 
 

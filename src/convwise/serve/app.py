@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -67,8 +68,7 @@ def make_app(service: Service, token: str | None = None, *, any_host: bool = Fal
         docs_url=None,
         redoc_url=None,
     )
-    if token is not None:
-        app.openapi = _with_token(app)  # type: ignore[method-assign]
+    app.openapi = _document(app, with_token=token is not None)  # type: ignore[method-assign]
     _add_predict(app, service)
     _add_facts(app, service)
     _add_page(app)
@@ -183,18 +183,23 @@ def _file(path: Path, headers: dict[str, str]) -> Any:
     return send
 
 
-def _with_token(app: FastAPI) -> Any:
-    """Return a function that gives the OpenAPI document with the token in it."""
+def _document(app: FastAPI, *, with_token: bool) -> Callable[[], dict[str, Any]]:
+    """Return a function that gives the OpenAPI document as this server keeps to it."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = plain()
-        document.setdefault("components", {})["securitySchemes"] = {
-            "token": {"type": "http", "scheme": "bearer"}
-        }
-        for path in ("/predict", "/model", "/metrics"):
-            for operation in document["paths"][path].values():
-                operation["security"] = [{"token": []}]
+        # What is wrong with a query is told as a 400, in the form of every other problem.
+        document["paths"]["/model"]["get"]["responses"].pop("422", None)
+        for name in ("HTTPValidationError", "ValidationError"):
+            document["components"]["schemas"].pop(name, None)
+        if with_token:
+            document["components"]["securitySchemes"] = {
+                "token": {"type": "http", "scheme": "bearer"}
+            }
+            for path in ("/predict", "/model", "/metrics"):
+                for operation in document["paths"][path].values():
+                    operation["security"] = [{"token": []}]
         return document
 
     return openapi

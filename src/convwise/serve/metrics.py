@@ -32,7 +32,10 @@ class Metrics:
             **of,
         )
         self._images = Counter(
-            "convwise_images", "Images, by model and what became of them.", ["model", "is"], **of
+            "convwise_images",
+            "Images, by what became of them.",
+            ["model", "outcome"],
+            **of,
         )
         self.batch_images = Histogram(
             "convwise_batch_images", "Images in a batch.", buckets=_SIZES, **of
@@ -44,7 +47,10 @@ class Metrics:
             "convwise_decoder_restarts", "Decoders that ended and were started again.", **of
         )
         self.reloads = Counter(
-            "convwise_reloads", "Models that were asked to be read again.", ["model", "is"], **of
+            "convwise_reloads",
+            "Models that were to be read again.",
+            ["model", "outcome"],
+            **of,
         )
         self._waiting = Gauge(
             "convwise_waiting_images", "Images accepted and not yet answered.", **of

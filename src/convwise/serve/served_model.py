@@ -127,5 +127,7 @@ def _digest(file: Path) -> str:
     try:
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""  # what is missing is told by whoever opens the model
     except OSError as error:
         raise ModelFileError(f"{file} cannot be read ({error.strerror})") from None

@@ -18,7 +18,7 @@ import uvicorn
 from convwise.errors import OptionError
 from convwise.serve.app import make_app
 from convwise.serve.limits import Limits
-from convwise.serve.logs import tell
+from convwise.serve.logs import log_to, tell
 from convwise.serve.protocol import bounded_protocol
 from convwise.serve.service import Service
 from convwise.serve.settings import Settings
@@ -33,8 +33,12 @@ SETTLE_SECONDS, FAREWELL_SECONDS, TICK_SECONDS = 0.1, 1.0, 0.02
 SWITCH_SECONDS = 0.0005
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, log_level: int = logging.INFO) -> None:
     """Serve until SIGTERM or SIGINT, and answer everything that was accepted.
+
+    Args:
+        settings: what is served, and how.
+        log_level: of the JSON lines on standard error.
 
     Raises:
         OptionError: the address cannot be used.
@@ -46,7 +50,9 @@ def serve(settings: Settings) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     torch.set_num_threads(settings.threads)
     with _listening(settings) as listener:
-        Server(settings).run(sockets=[listener])
+        server = Server(settings)
+        log_to(level=log_level)
+        server.run(sockets=[listener])
 
 
 class Server(uvicorn.Server):

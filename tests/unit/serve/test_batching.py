@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from convwise.serve.batching import Batcher
+from event_loop import run_in_loop
 
 
 class Model:
@@ -42,7 +43,7 @@ def batching(
             async with asyncio.timeout(10):
                 await work(batcher)
 
-    asyncio.run(run())
+    run_in_loop(run())
 
 
 async def ask(batcher: Batcher, *levels: int) -> list[float]:
@@ -141,4 +142,4 @@ def test_a_failure_is_told_to_all_of_its_batch_and_to_no_other() -> None:
                 await ask(batcher, 1)
             assert await ask(batcher, 2) == [2]
 
-    asyncio.run(run())
+    run_in_loop(run())

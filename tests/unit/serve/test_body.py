@@ -22,6 +22,7 @@ from convwise.serve.refusals import (
     TooSlow,
 )
 from convwise.serve.upload import Upload
+from event_loop import run_in_loop
 from serving import MULTIPART, multipart
 
 
@@ -51,7 +52,7 @@ def read(
         with (admission or Admission(bounds)).enter() as held:
             return await read_images(headers, receive, held, bounds)
 
-    return asyncio.run(run())
+    return run_in_loop(run())
 
 
 @given(
@@ -169,7 +170,7 @@ def test_a_client_that_leaves_is_no_error_of_the_server() -> None:
             await read_images({}, receive, held, limits)
 
     with pytest.raises(ClientGone):
-        asyncio.run(run())
+        run_in_loop(run())
 
 
 def test_the_queue_is_counted_in_images_and_tells_when_it_may_be_free() -> None:

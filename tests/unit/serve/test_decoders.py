@@ -21,6 +21,7 @@ from convwise.serve.decoder import decode_frame
 from convwise.serve.decoders import DecoderPool
 from convwise.serve.frames import LENGTH, pack, unpack
 from convwise.serve.limits import Limits
+from event_loop import run_in_loop
 
 FORMAT = ImageFormat(6, 5, 1)
 
@@ -47,7 +48,7 @@ def with_pool(
         finally:
             await pool.close()
 
-    asyncio.run(run())
+    run_in_loop(run())
     return ended
 
 

@@ -21,6 +21,7 @@ from convwise.evaluation.files import predict_files
 from convwise.evaluation.predict import predict_probabilities
 from convwise.explain.class_map import grad_cam
 from convwise.serve.limits import Limits
+from event_loop import run_in_loop
 from serving import (
     CLASSES,
     FORMAT,
@@ -150,7 +151,7 @@ def test_five_hundred_answers_at_once_are_each_that_of_their_own_image(server: R
 
             return await asyncio.gather(*(ask(place) for place in range(len(files))))
 
-    for place, answer in enumerate(asyncio.run(ask_all())):
+    for place, answer in enumerate(run_in_loop(ask_all())):
         assert row(answer) == pytest.approx(rows[place], abs=TOLERANCE)
         assert answer["label"] == CLASSES[rows[place].argmax()]
 
