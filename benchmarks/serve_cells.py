@@ -56,9 +56,10 @@ class Bench:
             server.kill()
 
     @contextlib.contextmanager
-    def clients(self, server: Server, kind: str, path: str = "/predict?top=1") -> Iterator[Clients]:
+    def clients(self, server: Server, kind: str, *more: str) -> Iterator[Clients]:
         """Run the process with all clients."""
-        clients = Clients(server.port, path, self.material[kind][1])
+        path = "/predict" if more else "/predict?top=1"
+        clients = Clients(server.port, path, self.material[kind][1], *more)
         try:
             yield clients
         finally:
@@ -66,9 +67,13 @@ class Bench:
 
     def closed(self, contender: str, kind: str, count: int) -> Facts:
         """Let clients ask all the time; return answers per second, and more."""
-        start = self.convwise if contender == "convwise" else self.litserve
+        ours = contender == "convwise"
+        start = self.convwise if ours else self.litserve
         try:
-            with start(kind) as server, self.clients(server, kind) as clients:
+            with (
+                start(kind) as server,
+                self.clients(server, kind, *([] if ours else ["--json"])) as clients,
+            ):
                 clients.ask("closed", seconds=WARM_SECONDS, connections=count)
                 with PeakMemory(server) as memory:
                     found = clients.ask("closed", seconds=self.seconds, connections=count)

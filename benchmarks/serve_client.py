@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import json
 import random
 import sys
@@ -78,16 +79,16 @@ class Connection(asyncio.Protocol):
 class Clients:
     """What is asked, and what came back."""
 
-    def __init__(self, port: int, path: str, material: Path) -> None:
+    def __init__(self, port: int, path: str, material: Path, *, as_json: bool) -> None:
         with np.load(material) as loaded:
             files = [loaded[f"file{place}"].tobytes() for place in range(len(loaded["answers"]))]
             self.answers = loaded["answers"]
-        self.classes: list[str] = []
         self.port = port
-        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: "
+        kind = "application/json" if as_json else "application/octet-stream"
+        bodies = [_as_json(each) for each in files] if as_json else files
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: {kind}\r\n"
         self.requests = [
-            f"{head}application/octet-stream\r\nContent-Length: {len(each)}\r\n\r\n".encode() + each
-            for each in files
+            f"{head}Content-Length: {len(each)}\r\n\r\n".encode() + each for each in bodies
         ]
         self.reset()
 
@@ -243,8 +244,9 @@ def main() -> int:
     parser.add_argument("port", type=int)
     parser.add_argument("path")
     parser.add_argument("material", type=Path)
+    parser.add_argument("--json", action="store_true", help="images as base64 in JSON")
     asked = parser.parse_args()
-    clients = Clients(asked.port, asked.path, asked.material)
+    clients = Clients(asked.port, asked.path, asked.material, as_json=asked.json)
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         command = json.loads(line)
@@ -258,6 +260,10 @@ def main() -> int:
         facts["client_cpu_seconds"] = time.process_time() - used
         print(json.dumps(facts), flush=True)
     return 0
+
+
+def _as_json(content: bytes) -> bytes:
+    return json.dumps({"image": base64.b64encode(content).decode()}).encode()
 
 
 async def _within(work: Any) -> float:

@@ -124,8 +124,9 @@ class PeakMemory:
 class Clients:
     """The process with all clients."""
 
-    def __init__(self, port: int, path: str, material: Path) -> None:
+    def __init__(self, port: int, path: str, material: Path, *more: str) -> None:
         command = [sys.executable, str(HERE / "serve_client.py"), str(port), path, str(material)]
+        command += more
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
