@@ -2,8 +2,8 @@
 
     python contenders/litserve_server.py MODEL --port 8001
 
-Decoding and network are convwise's own, in one worker that gets batches of the same size and with the same
-deadline as convwise's server. More workers would share two cores with the HTTP process.
+Decoding and network are convwise's own, in one worker that gets batches of the same size and with
+the same deadline as convwise's server. More workers would share two cores with the HTTP process.
 """
 
 from __future__ import annotations
@@ -22,9 +22,14 @@ from convwise.model.modelfile import load_model
 
 
 class Labels(litserve.LitAPI):
-    """Label of an image, and its probability."""
+    """Label of an image, and its probability.
 
-    path: str
+    The object goes to a process of its own, so it is told everything when it is made.
+    """
+
+    def __init__(self, path: Path, **options: Any) -> None:
+        super().__init__(**options)
+        self.path = path
 
     def setup(self, device: str) -> None:
         self.model = load_model(self.path)
@@ -53,7 +58,6 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, default=1)
     asked = parser.parse_args()
-    Labels.path = str(asked.model)
-    api = Labels(max_batch_size=32, batch_timeout=0.005)
+    api = Labels(asked.model, max_batch_size=32, batch_timeout=0.005)
     server = litserve.LitServer(api, accelerator="cpu", workers_per_device=asked.workers)
     server.run(port=asked.port, host="127.0.0.1", generate_client_file=False, log_level="warning")

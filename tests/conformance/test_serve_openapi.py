@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+
 from serving import Running, running, write_model
 
 schemathesis = pytest.importorskip("schemathesis")

@@ -119,7 +119,6 @@ convwise export model.safetensors --to keras --out model.keras --json
 convwise serve runs/fashion-mini-fast-1
 convwise serve model.safetensors --port 8080 --runtime auto
 convwise serve --model shoes=runs/shoes-fast-1 --model cats=cats.safetensors
-curl --data-binary @shoe.png http://127.0.0.1:8000/predict
 """,
     ),
     "import": (

@@ -14,6 +14,7 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from convwise.serve.logs import LOGGER, tell
+from convwise.serve.predicting import predict
 from convwise.serve.refusals import ClientGone, NoToken, NotThisHost, Refusal
 from convwise.serve.service import Service
 
@@ -58,9 +59,6 @@ class Gate:
         began, status = time.perf_counter(), 0
         headers: dict[bytes, bytes] = dict(scope["headers"])
         request_id = self._request_id(headers)
-        # What the answer's maker tells for the log.
-        facts: dict[str, Any] = {}
-        scope["convwise"] = facts
         added = [*_ALWAYS, (b"x-request-id", request_id)]
 
         async def noted(message: Message) -> None:
@@ -73,10 +71,16 @@ class Gate:
 
         try:
             refusal = self._refusal(scope["path"], headers)
-            if refusal is None:
-                await self._app(scope, receive, noted)
-            else:
+            if refusal is not None:
                 await refused(refusal)(scope, receive, noted)
+            elif scope["path"] == "/predict" and scope["method"] == "POST":
+                # The framework's way there costs as much as decoding a small picture.
+                answer = await predict(self._service, scope, receive)
+                await answer(scope, receive, noted)
+            else:
+                await self._app(scope, receive, noted)
+        except Refusal as late:
+            await refused(late)(scope, receive, noted)
         except ClientGone:
             status = _CLIENT_GONE
         except Exception:
@@ -86,7 +90,7 @@ class Gate:
         seconds = time.perf_counter() - began
         path = scope["path"] if scope["path"] in KNOWN else "other"
         self._service.metrics.request(path, status, seconds)
-        self._log(scope, request_id, status, seconds, facts)
+        self._log(scope, request_id, status, seconds)
 
     def _refusal(self, path: str, headers: dict[bytes, bytes]) -> Refusal | None:
         if not self._any_host and not _LOOPBACK.fullmatch(headers.get(b"host", b"")):
@@ -103,9 +107,7 @@ class Gate:
             return found
         return f"{self._run}-{next(self._numbers)}".encode()
 
-    def _log(
-        self, scope: Scope, request_id: bytes, status: int, seconds: float, facts: dict[str, Any]
-    ) -> None:
+    def _log(self, scope: Scope, request_id: bytes, status: int, seconds: float) -> None:
         if not LOGGER.isEnabledFor(logging.INFO):
             return
         tell(
@@ -117,7 +119,7 @@ class Gate:
             status=status,
             ms=round(1000 * seconds, 2),
             client=scope["client"][0] if scope.get("client") else None,
-            **facts,
+            **scope.get("convwise", {}),
         )
 
 

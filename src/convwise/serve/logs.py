@@ -46,4 +46,8 @@ def log_to(stream: TextIO | None = None, level: int = logging.INFO) -> None:
 def tell(event: str, level: int = logging.INFO, **facts: Any) -> None:
     """Log an event with facts."""
     if LOGGER.isEnabledFor(level):
-        LOGGER.log(level, event, extra={"facts": facts})
+        # Not by LOGGER.log: who called is not told, and finding it out takes time.
+        record = LOGGER.makeRecord(
+            LOGGER.name, level, "", 0, event, (), None, extra={"facts": facts}
+        )
+        LOGGER.handle(record)

@@ -153,6 +153,8 @@ def test_nothing_is_fetched(server: Running, body: bytes) -> None:
         ("?top=99999999999999999999999", "top"),
         ("?explain=lime", "explain"),
         ("?model=" + "x" * 300, "model"),
+        ("?" + "&a=b" * 20, "the query"),
+        ("?top=%C2%B2", "top"),
     ],
 )
 def test_a_query_that_is_not_understood_is_a_400(server: Running, query: str, words: str) -> None:
