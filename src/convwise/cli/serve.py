@@ -80,8 +80,9 @@ def serve(
     import logging
 
     from convwise.serve.limits import Limits
+    from convwise.serve.served_model import Batching
     from convwise.serve.server import serve as run
-    from convwise.serve.settings import Batching, Settings
+    from convwise.serve.settings import Settings
 
     settings = Settings(
         models,

@@ -112,8 +112,10 @@ def _add_facts(app: FastAPI, service: Service) -> None:
     @app.get(
         "/metrics",
         response_class=Response,
-        responses={200: {"content": {CONTENT_TYPE: {"schema": {"type": "string"}}}}}
-        | problems(401, 403),
+        responses={
+            200: {"content": {CONTENT_TYPE: {"schema": {"type": "string"}}}},
+            **problems(401, 403),
+        },
         summary="Figures for Prometheus.",
     )
     async def metrics() -> Response:

@@ -20,47 +20,47 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        of = {"registry": self.registry}
+        of = self.registry
         self._requests = Counter(
-            "convwise_requests", "Requests that were answered.", ["path", "status"], **of
+            "convwise_requests", "Requests that were answered.", ["path", "status"], registry=of
         )
         self._seconds = Histogram(
             "convwise_request_seconds",
             "From a request's headers to the end of its answer.",
             ["path"],
             buckets=_SECONDS,
-            **of,
+            registry=of,
         )
         self._images = Counter(
             "convwise_images",
             "Images, by what became of them.",
             ["model", "outcome"],
-            **of,
+            registry=of,
         )
         self.batch_images = Histogram(
-            "convwise_batch_images", "Images in a batch.", buckets=_SIZES, **of
+            "convwise_batch_images", "Images in a batch.", buckets=_SIZES, registry=of
         )
         self.batch_seconds = Histogram(
-            "convwise_batch_seconds", "Computing a batch.", buckets=_SECONDS, **of
+            "convwise_batch_seconds", "Computing a batch.", buckets=_SECONDS, registry=of
         )
         self.restarts = Counter(
-            "convwise_decoder_restarts", "Decoders that ended and were started again.", **of
+            "convwise_decoder_restarts", "Decoders that ended and were started again.", registry=of
         )
         self.reloads = Counter(
             "convwise_reloads",
             "Models that were to be read again.",
             ["model", "outcome"],
-            **of,
+            registry=of,
         )
         self._waiting = Gauge(
-            "convwise_waiting_images", "Images accepted and not yet answered.", **of
+            "convwise_waiting_images", "Images accepted and not yet answered.", registry=of
         )
-        self._held = Gauge("convwise_held_bytes", "Bytes of bodies that are held.", **of)
+        self._held = Gauge("convwise_held_bytes", "Bytes of bodies that are held.", registry=of)
         self._resident = Gauge(
-            "convwise_resident_bytes", "Memory of the server and its decoders.", **of
+            "convwise_resident_bytes", "Memory of the server and its decoders.", registry=of
         )
-        self.cap = Gauge("convwise_memory_cap_bytes", "What that stays below.", **of)
-        self._draining = Gauge("convwise_draining", "1 while the server drains.", **of)
+        self.cap = Gauge("convwise_memory_cap_bytes", "What that stays below.", registry=of)
+        self._draining = Gauge("convwise_draining", "1 while the server drains.", registry=of)
         self._known: dict[tuple[str, int], Counter] = {}
         self._timed: dict[str, Histogram] = {}
 

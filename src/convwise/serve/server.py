@@ -72,7 +72,7 @@ class Server(uvicorn.Server):
         needs_host = settings.token is None
         super().__init__(
             uvicorn.Config(
-                make_app(self.service, settings.token, any_host=not needs_host),  # type: ignore[arg-type]
+                make_app(self.service, settings.token, any_host=not needs_host),
                 http=bounded_protocol(settings.limits),
                 ws="none",
                 lifespan="off",

@@ -18,12 +18,10 @@ from convwise.serve.limits import Limits
 from convwise.serve.logs import tell
 from convwise.serve.metrics import Metrics, resident_bytes
 from convwise.serve.refusals import Unavailable
-from convwise.serve.served_model import Batching, ServedModel, WantedRuntime
+from convwise.serve.served_model import ServedModel
 from convwise.serve.settings import Settings
 from convwise.serve.shelf import Shelf
 from convwise.serve.upload import Upload
-
-__all__ = ["Batching", "Service", "WantedRuntime"]
 
 
 class Service:

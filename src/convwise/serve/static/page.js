@@ -60,7 +60,7 @@ function showModel() {
   facts.push(`computed by ${model.runtime}`, `version ${model.version}`);
   document.title = `${model.name} – convwise serve`;
   byId("title").textContent = model.name;
-  byId("facts").textContent = facts.join(" · ");
+  byId("facts").replaceChildren(...facts.map((fact) => make("span", fact)));
   byId("card").textContent = model.card;
   byId("top").max = model.classes.length;
   byId("top").value = Math.min(byId("top").value, model.classes.length);
@@ -162,7 +162,7 @@ function answered(found) {
   const parts = [label, table];
   if (found.explanation) {
     const { error, layer } = found.explanation;
-    parts.push(make("p", error ?? `Bright: what speaks for ${found.label}, by layer ${layer}.`, "small looked"));
+    parts.push(make("p", error ?? `Bright: what speaks for ${found.label}, by layer ${layer}`, "small looked"));
   }
   return parts;
 }
@@ -176,7 +176,7 @@ async function picture(png) {
 function show(job, bitmap) {
   const box = job.item.firstChild;
   if (!bitmap) {
-    box.replaceChildren(make("p", "This browser shows no preview of this format.", "none small"));
+    box.replaceChildren(make("p", "no preview", "none small"));
     return () => {};
   }
   const { height, width, resize, pad_value: level } = job.model.image_format;
@@ -198,7 +198,7 @@ function show(job, bitmap) {
   box.replaceChildren(canvas);
   return (map) => {
     paint();
-    context.drawImage(heated(map), 0, 0, canvas.width, canvas.height);
+    context.drawImage(shade(map), 0, 0, canvas.width, canvas.height);
   };
 }
 
@@ -211,8 +211,8 @@ function placed(bitmap, canvas, resize) {
   return [(canvas.width - wide) / 2, (canvas.height - high) / 2, wide, high];
 }
 
-// What does not speak for the class is dimmed; what does keeps its colours and glows.
-function heated(map) {
+// What does not speak for the class is dimmed; what does keeps its colours.
+function shade(map) {
   const canvas = make("canvas");
   [canvas.width, canvas.height] = [map.width, map.height];
   const context = canvas.getContext("2d");
@@ -220,7 +220,7 @@ function heated(map) {
   const pixels = context.getImageData(0, 0, map.width, map.height);
   for (let place = 0; place < pixels.data.length; place += 4) {
     const share = pixels.data[place] / 255;
-    pixels.data.set([255 * share, 170 * share, 0, 255 * (0.42 + 0.16 * share)], place);
+    pixels.data.set([0, 0, 0, 205 * (1 - share)], place);
   }
   context.putImageData(pixels, 0, 0);
   return canvas;
