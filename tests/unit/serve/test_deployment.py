@@ -31,7 +31,7 @@ def test_options_and_bounds_in_the_guide_are_the_commands() -> None:
         assert f"{option} " in HELP, option
     bounds = Limits()
     for text in (
-        f"not yet answered | {bounds.queue} |",
+        f"not answered | {bounds.queue} |",
         f"images in a request | {bounds.images} |",
         f"a body | {bounds.body_bytes >> 20} MiB |",
         f"at one time | {bounds.waiting_bytes >> 20} MiB |",
