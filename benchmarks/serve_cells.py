@@ -79,6 +79,8 @@ class Bench:
                     found = clients.ask("closed", seconds=self.seconds, connections=count)
         except (OSError, RuntimeError) as error:
             return {"error": str(error)[-500:]}
+        if "200" not in found["statuses"]:
+            return {"error": f"no answer: {found['statuses']}"}
         return found | {
             "images_per_second": found["answers_per_second"],
             "client_cpu_share": found["client_cpu_seconds"] / found["seconds"],
