@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -147,7 +148,7 @@ class Service:
 
     def _decoder_ended(self, reason: str) -> None:
         self.metrics.restarts.inc()
-        tell("decoder ended", reason=reason)
+        tell("decoder ended", logging.WARNING, reason=reason)
 
 
 def _named(served: ServedModel, row: NDArray[np.float32], top: int) -> dict[str, Any]:
