@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 
@@ -15,13 +16,14 @@ def default_folder() -> Path:
     return (stated if stated.is_absolute() else Path.home() / ".cache") / "convwise-benchmarks"
 
 
-def peer_python(name: str, requirements: Path, folder: Path) -> Path:
+def peer_python(name: str, requirements: Path, folder: Path, *, shares_torch: bool = False) -> Path:
     """Return the Python of a peer's environment, which is made if it is missing or outdated.
 
     Args:
         name: of the environment, a folder below ``folder``.
         requirements: a file for ``pip install -r`` with every version pinned.
         folder: where environments are kept between runs.
+        shares_torch: whether packages that it lacks are taken from this environment.
 
     Raises:
         subprocess.CalledProcessError: the environment could not be made.
@@ -36,5 +38,9 @@ def peer_python(name: str, requirements: Path, folder: Path) -> Path:
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "-r", str(requirements)], check=True, stdout=sys.stderr)
+    if shares_torch:
+        own = next((environment / "lib").glob("python*/site-packages"))
+        line = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+        (own / "convwise-shared.pth").write_text(line, encoding="utf-8")
     stamp.write_text(wanted, encoding="utf-8")
     return python

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from results import OURS, figure
+from serve_tables import serve_tables
 
 HERE = Path(__file__).resolve().parent
 
@@ -196,6 +197,7 @@ TABLES: dict[str, Callable[[Facts], str]] = {
     "limits": limits_table,
     "step_profile": step_tables,
     "time_to_accuracy": accuracy_tables,
+    "serve_load": serve_tables,
 }
 
 

@@ -49,7 +49,7 @@ def make_study(
     for question in chosen_questions([name for name in questions if name != "mine"]):
         for place, arm in enumerate(question.arms(setting)):
             for seed in range(seeds):
-                trial = Trial(question, arm, seed, setting, Scale(**SCALE))
+                trial = Trial(question.name, arm, seed, setting, Scale(**SCALE))
                 _write(folder, trial, 0.92 - 0.06 * place)
     return folder
 

@@ -130,6 +130,14 @@ convwise export runs/fashion-mini-fast-1 --to int8 --data fashion-mini
 convwise export model.safetensors --to keras --out model.keras --json
 """,
     ),
+    "serve": (
+        "Answer HTTP requests with the labels of images.",
+        """
+convwise serve runs/fashion-mini-fast-1
+convwise serve model.safetensors --port 8080 --runtime auto
+convwise serve --model shoes=runs/shoes-fast-1 --model cats=cats.safetensors
+""",
+    ),
     "import": (
         "Read a Keras model without Keras.",
         """

@@ -1,0 +1,1 @@
+"""The prediction server: HTTP in front, decoding in processes, predictions in batches."""
