@@ -21,11 +21,11 @@ def export(
     /,
     *,
     to: Annotated[
-        Literal["onnx", "openvino", "int8", "torch", "keras"],
-        Parameter(help="The format; int8 is a quantised ONNX file."),
+        Literal["onnx", "openvino", "int8", "torch", "keras", "web"],
+        Parameter(help="The format; int8 is a quantised ONNX file, web a folder with a page."),
     ],
     out: Annotated[
-        Path | None, Parameter(help="File to write. Default: the model's name, here.")
+        Path | None, Parameter(help="File or folder to write. Default: the model's name, here.")
     ] = None,
     data: Annotated[
         str | None,
@@ -74,7 +74,7 @@ def export(
 
 def _stem(model: Path, to: str) -> str:
     stem = model.resolve().name if model.is_dir() else model.stem
-    return f"{stem}-int8" if to == "int8" else stem
+    return f"{stem}-{to}" if to in ("int8", "web") else stem
 
 
 def _show(done: Export) -> None:

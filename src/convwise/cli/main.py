@@ -111,6 +111,7 @@ convwise study photos/ --config study.toml --margin 1%
 convwise export runs/fashion-mini-fast-1 --to onnx
 convwise export runs/fashion-mini-fast-1 --to int8 --data fashion-mini
 convwise export model.safetensors --to keras --out model.keras --json
+convwise export runs/fashion-mini-fast-1 --to web
 """,
     ),
     "import": (

@@ -18,14 +18,15 @@ export function showAnswers(list, classes, probabilities) {
     const [name, bar, share] = list.children[rank].children;
     name.textContent = classes[place];
     bar.firstChild.style.width = `${100 * probabilities[place]}%`;
+    share.value = String(probabilities[place]);
     share.textContent = percent(probabilities[place]);
   });
 }
 
 function row() {
   const item = document.createElement("li");
-  for (const kind of ["name", "bar", "share"]) {
-    item.append(Object.assign(document.createElement("span"), { className: kind }));
+  for (const [kind, tag] of Object.entries({ name: "span", bar: "span", share: "data" })) {
+    item.append(Object.assign(document.createElement(tag), { className: kind }));
   }
   item.children[1].append(document.createElement("span"));
   return item;

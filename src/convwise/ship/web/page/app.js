@@ -156,9 +156,3 @@ async function start() {
 }
 
 start();
-
-// For whoever drives this page from outside: a file's probabilities, as the page itself shows them.
-export async function probabilitiesOf(file) {
-  const { decoded } = await import("./pictures.js");
-  return Array.from((await model.classify([prepared(await decoded(file), model.facts.image_format).data]))[0]);
-}

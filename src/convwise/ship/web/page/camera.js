@@ -34,7 +34,7 @@ export async function startCamera(video, seen) {
   })();
   return () => {
     running = false;
+    // The last picture stays on the screen.
     for (const track of stream.getTracks()) track.stop();
-    video.srcObject = null;
   };
 }

@@ -42,10 +42,13 @@ export function showSources(format, take) {
 
   async function fromCamera() {
     choose("camera");
+    byId("hold").textContent = "Hold this picture";
     try {
-      stopCamera = await startCamera(byId("video"), (video) =>
+      const stop = await startCamera(byId("video"), (video) =>
         take(pixelsOf(video, video.videoWidth, video.videoHeight), { home: false }),
       );
+      stopCamera = stop;
+      if (byId("camera-panel").hidden) stop();
     } catch (error) {
       complain(error);
     }
