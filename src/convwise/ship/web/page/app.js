@@ -60,6 +60,7 @@ async function ask() {
     return;
   }
   asking = true;
+  byId("answer").ariaBusy = "true";
   try {
     do {
       askAgain = false;
@@ -69,6 +70,7 @@ async function ask() {
     } while (askAgain);
   } finally {
     asking = false;
+    byId("answer").ariaBusy = "false";
   }
 }
 
