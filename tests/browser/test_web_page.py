@@ -1,7 +1,8 @@
-"""What ``export --to web`` writes, in Chromium: answers are Python's, and nothing leaves the page."""
+"""What ``export --to web`` writes, in Chromium: Python's answers, and nothing leaves the page."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms, PngImagePlugin
 
 from convwise.data.decode import decode_image
 from convwise.design.plan import plan
@@ -163,8 +164,6 @@ def test_a_file_of_any_kind_gets_pythons_answer(demo, models, tmp_path, rule):
 
 def test_colours_are_taken_as_they_are_stored(demo, models, tmp_path):
     """A profile and a gamma would change what a browser shows; Python looks past them."""
-    from PIL import ImageCms, PngImagePlugin
-
     model = models["pad"]
     colours = np.random.default_rng(3).integers(0, 256, (14, 12, 3), dtype=np.uint8)
     wide = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
@@ -304,7 +303,7 @@ def test_the_page_fits_its_window_and_shows_names_as_text(demo, picture, width, 
 
 def test_the_camera_is_answered_until_it_is_held(browser, address):
     chromium = browser.browser_type.launch(
-        executable_path=browser_path(),
+        executable_path=os.environ.get("CONVWISE_CHROMIUM", "/usr/bin/chromium"),
         args=[
             "--no-sandbox",
             "--use-fake-device-for-media-stream",
@@ -321,9 +320,3 @@ def test_the_camera_is_answered_until_it_is_held(browser, address):
         assert page.said == []
     finally:
         chromium.close()
-
-
-def browser_path() -> str:
-    import os
-
-    return os.environ.get("CONVWISE_CHROMIUM", "/usr/bin/chromium")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def export(
-    model: Annotated[Path, Parameter(help="A run folder or a model file.")],
+    model: Annotated[Path, Parameter(help="A run folder, a model file or hub://owner/name.")],
     /,
     *,
     to: Annotated[
@@ -73,7 +73,12 @@ def export(
 
 
 def _stem(model: Path, to: str) -> str:
-    stem = model.resolve().name if model.is_dir() else model.stem
+    from convwise.model.hub import is_address
+
+    if is_address(model):
+        stem = model.name.partition("@")[0]
+    else:
+        stem = model.resolve().name if model.is_dir() else model.stem
     return f"{stem}-{to}" if to in ("int8", "web") else stem
 
 

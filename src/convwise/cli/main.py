@@ -134,6 +134,14 @@ convwise verify model.onnx
 convwise card runs/fashion-mini-fast-1 --out README.md
 """,
     ),
+    "push": (
+        "Send a model and its card to the Hugging Face Hub.",
+        """
+convwise push runs/beetles-fast-1 ann/beetles --dry-run
+convwise push runs/beetles-fast-1 ann/beetles --public
+convwise predict hub://ann/beetles photo.jpg
+""",
+    ),
     "doctor": (
         "Tell what convwise finds on this machine, and what is missing.",
         """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: Annotated[Path, Parameter(help="A run folder or a model file.")],
+    model: Annotated[Path, Parameter(help="A run folder, a model file or hub://owner/name.")],
     /,
     *files: Annotated[Path, Parameter(help="Image files, or folders of them.")],
     top: Annotated[int, Parameter(help="How many classes to show for each file.")] = 1,

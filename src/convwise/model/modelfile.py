@@ -27,6 +27,7 @@ from convwise.design.plan import Plan, plan
 from convwise.errors import ConvwiseError, ModelFileError
 from convwise.image import ImageFormat
 from convwise.model.build import ConvNet
+from convwise.model.hub import fetch_model, is_address
 from convwise.model.trained import TrainedModel
 from convwise.model.weights import check_weights, weights_of
 
@@ -77,12 +78,15 @@ def model_bytes(model: TrainedModel) -> bytes:
 
 
 def load_model(path: str | Path) -> TrainedModel:
-    """Read a model file, or the model file of a run folder.
+    """Read a model file, the model file of a run folder, or that of ``hub://owner/name``.
 
     Raises:
+        MissingExtraError: the Hub is asked for, and ``huggingface_hub`` is not installed.
         ModelFileError: the file is missing, truncated, of another kind, or its tensors do not fit
             the network that it declares.
     """
+    if is_address(path):
+        path = fetch_model(path, FILE_NAME)
     path = Path(path)
     file = path / FILE_NAME if path.is_dir() else path
     if not file.is_file():

@@ -67,13 +67,13 @@ def fetch_engine(folder: Path) -> Path:
         if done.returncode or not archives:
             reason = done.stderr.strip()[-300:] or "it does not say why"
             raise RunError(f"npm could not get {PACKAGE} {VERSION}: {reason}")
-        found = dict(_files(archives[0]))
+        found = {name: _known(name, content) for name, content in _files(archives[0])}
     missing = SHA256.keys() - found.keys()
     if missing:
         raise RunError(f"{PACKAGE} {VERSION} from npm lacks {', '.join(sorted(missing))}")
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in found.items():
-        (folder / name).write_bytes(_known(name, content))
+        (folder / name).write_bytes(content)
     return folder
 
 
