@@ -46,7 +46,7 @@ NETWORKS = {
     "residual\n  conv 3 3 same norm relu\nglobal_avgpool\ndense classes softmax": ImageFormat(
         5, 7, 3, "crop", (0.4, 0.5, 0.6), (0.2, 0.2, 0.3)
     ),
-    "separable 4 3 | avgpool 2 same | conv 2 1 elu | global_maxpool | dense 3 tanh | dense classes": (
+    "separable 4 3 | avgpool 2 same | conv 2 1 elu | global_maxpool | dense 3 | dense classes": (
         ImageFormat(8, 8, 1, "stretch")
     ),
 }

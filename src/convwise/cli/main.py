@@ -71,6 +71,7 @@ convwise evaluate model.safetensors photos/ --split all --json
         """
 convwise predict runs/fashion-mini-fast-1 shoe.png shirt.jpg
 convwise predict model.safetensors new-photos/ --json > labels.jsonl
+convwise predict model.safetensors new-photos/ --out labels.parquet
 """,
     ),
     "features": (
