@@ -72,6 +72,7 @@ convwise evaluate model.safetensors photos/ --split all --json
 convwise predict runs/fashion-mini-fast-1 shoe.png shirt.jpg
 convwise predict model.safetensors new-photos/ --json > labels.jsonl
 convwise predict model.safetensors new-photos/ --out labels.parquet
+convwise predict hub://owner/name photo.jpg
 """,
     ),
     "features": (
@@ -138,9 +139,8 @@ convwise card runs/fashion-mini-fast-1 --out README.md
     "push": (
         "Send a model and its card to the Hugging Face Hub.",
         """
-convwise push runs/beetles-fast-1 ann/beetles --dry-run
-convwise push runs/beetles-fast-1 ann/beetles --public
-convwise predict hub://ann/beetles photo.jpg
+convwise push runs/photos-fast-1 owner/name --dry-run
+convwise push runs/photos-fast-1 owner/name --public
 """,
     ),
     "doctor": (

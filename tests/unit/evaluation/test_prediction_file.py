@@ -55,9 +55,9 @@ def test_parquet_holds_all_rows_and_names_the_classes(tmp_path: Path) -> None:
 
 def test_nothing_is_overwritten_and_nothing_left_behind(tmp_path: Path) -> None:
     out = tmp_path / "p.csv"
-    with pytest.raises(RuntimeError), prediction_file(out, CLASSES) as rows:
-        rows.add(PREDICTIONS[0])
-        raise RuntimeError
+    damaged = FilePrediction(Path("d.png"), CLASSES, np.zeros(1, np.float32))
+    with pytest.raises(ValueError, match="zip"), prediction_file(out, CLASSES) as rows:
+        rows.add(damaged)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OptionError, match="made meanwhile"), prediction_file(out, CLASSES):
         out.write_text("mine")
