@@ -97,7 +97,7 @@ class Demo:
         page.locator("#work").wait_for(timeout=30_000)
 
     def probabilities(self) -> dict[str, float]:
-        self.page.wait_for_function("document.querySelector('#answer').ariaBusy === 'false'")
+        self.page.locator("#answer[aria-busy='false'] li").first.wait_for()
         found: dict[str, float] = self.page.evaluate(
             "Object.fromEntries([...document.querySelectorAll('#answers li')].map(each =>"
             " [each.querySelector('.name').textContent, +each.querySelector('data').value]))"
@@ -106,10 +106,7 @@ class Demo:
 
     def ask(self, file: Path) -> dict[str, float]:
         self.page.set_input_files("#file", file)
-        self.page.wait_for_function(
-            "name => document.querySelector('#file-name').textContent.startsWith(name + ',')",
-            arg=file.name,
-        )
+        self.page.locator("#file-name").filter(has_text=f"{file.name},").wait_for()
         return self.probabilities()
 
 
@@ -315,7 +312,7 @@ def test_the_camera_is_answered_until_it_is_held(browser, address):
         page.page.locator("#as-camera").click()
         page.page.locator("#answers li").first.wait_for()
         page.page.locator("#hold").click()
-        page.page.wait_for_function("document.querySelector('#video').srcObject.active === false")
+        assert page.page.evaluate("document.querySelector('#video').srcObject.active") is False
         assert sum(page.probabilities().values()) == pytest.approx(1, abs=1e-5)
         assert page.said == []
     finally:

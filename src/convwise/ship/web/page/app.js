@@ -132,15 +132,19 @@ function listen() {
   });
 }
 
-function emptyStage() {
+/** Show nothing, and ask about it once: the first answer takes longer than those that count. */
+async function emptyStage() {
   const { width, height, channels, pad_value: level } = model.facts.image_format;
-  draw(byId("stage"), { width, height, channels, data: new Uint8Array(width * height * channels).fill(level) });
+  const data = new Uint8Array(width * height * channels).fill(level);
+  draw(byId("stage"), { width, height, channels, data });
   byId("ask-all").disabled = true;
+  await model.classify([data]);
 }
 
 async function start() {
   try {
     model = await openClassifier();
+    await emptyStage();
   } catch (error) {
     byId("status").textContent = `The model could not be loaded: ${error.message}`;
     throw error;
@@ -153,7 +157,6 @@ async function start() {
   byId("status").hidden = true;
   byId("work").hidden = false;
   byId("closed").hidden = false;
-  emptyStage();
   listen();
 }
 

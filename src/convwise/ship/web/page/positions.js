@@ -7,7 +7,8 @@ const NAMESPACE = "http://www.w3.org/2000/svg";
 const SIDES = [15, 9, 5];
 // Milliseconds that all positions may take, by guess, before a coarser grid is chosen.
 const PATIENCE = 4000;
-const BATCH = 32;
+// Pixels that are asked about at once.
+const BATCH_PIXELS = 2 ** 16;
 
 /** Offsets from the middle along one side, at most a third of it away, the middle among them. */
 export function offsets(side, milliseconds) {
@@ -26,9 +27,10 @@ export function offsets(side, milliseconds) {
  */
 export async function everyPosition({ object, format, across, down }, classify, told) {
   const places = down.flatMap((top) => across.map((left) => ({ left, top })));
+  const batch = Math.max(1, Math.floor(BATCH_PIXELS / (format.width * format.height)));
   const found = [];
-  for (let start = 0; start < places.length; start += BATCH) {
-    const part = places.slice(start, start + BATCH);
+  for (let start = 0; start < places.length; start += batch) {
+    const part = places.slice(start, start + batch);
     const pictures = part.map(({ left, top }) => placed(object, format, ...middle(object, format, left, top)).data);
     for (const [place, answer] of (await classify(pictures)).entries()) {
       const label = ranking(answer)[0];

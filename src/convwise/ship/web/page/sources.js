@@ -14,8 +14,9 @@ const PREVIEW_SIDE = 640;
  */
 export function showSources(format, take) {
   let stopCamera = () => {};
+  const latest = {};
 
-  function choose(way) {
+  function open(way) {
     stopCamera();
     stopCamera = () => {};
     for (const each of WAYS) {
@@ -25,23 +26,34 @@ export function showSources(format, take) {
     complain(null);
   }
 
+  /** Go back to a way in, and to what came by it. */
+  function reopen(way) {
+    open(way);
+    if (latest[way]) take(latest[way]);
+  }
+
+  function takeFrom(way, picture) {
+    latest[way] = picture;
+    return take(picture);
+  }
+
   async function fromFile(file) {
     if (!file) return;
-    choose("file");
+    open("file");
     try {
       const picture = await decoded(file);
       preview(byId("preview"), picture, PREVIEW_SIDE);
       byId("preview").hidden = false;
       byId("invitation").hidden = true;
       byId("file-name").textContent = `${file.name || "pasted picture"}, ${picture.width} × ${picture.height} pixels`;
-      await take(picture);
+      await takeFrom("file", picture);
     } catch (error) {
       complain(error);
     }
   }
 
   async function fromCamera() {
-    choose("camera");
+    open("camera");
     byId("hold").textContent = "Hold this picture";
     try {
       const stop = await startCamera(byId("video"), (video) =>
@@ -54,8 +66,8 @@ export function showSources(format, take) {
     }
   }
 
-  byId("as-file").addEventListener("click", () => choose("file"));
-  byId("as-drawing").addEventListener("click", () => choose("drawing"));
+  byId("as-file").addEventListener("click", () => reopen("file"));
+  byId("as-drawing").addEventListener("click", () => reopen("drawing"));
   byId("as-camera").addEventListener("click", fromCamera);
   byId("hold").addEventListener("click", () => {
     stopCamera();
@@ -66,7 +78,7 @@ export function showSources(format, take) {
     byId("as-camera").title = "A browser gives the camera to pages that come by https or from localhost.";
   }
   listenToFiles(fromFile);
-  listenToPad(format, take);
+  listenToPad(format, (picture) => takeFrom("drawing", picture));
 }
 
 function listenToFiles(fromFile) {
