@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +23,7 @@ from convwise.model.trained import TrainedModel
 from convwise.ship.probe import write_probes
 from convwise.ship.web.engine import find_engine
 from convwise.ship.web.folder import Web
+from web_page import Demo, served
 
 pytestmark = pytest.mark.browser
 
@@ -59,16 +57,11 @@ def models() -> dict[str, TrainedModel]:
     return {name: made_up(image_format) for name, image_format in FORMATS.items()}
 
 
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="session")
 def address(
     models: dict[str, TrainedModel], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Serve each model's folder by a server that knows nothing special."""
+    """Serve a folder with each model's page in it."""
     try:
         find_engine()
     except OptionError as error:
@@ -76,38 +69,8 @@ def address(
     root = tmp_path_factory.mktemp("sites")
     for name, model in models.items():
         Web().write(model, root / name)
-    handler = partial(QuietHandler, directory=str(root))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-class Demo:
-    """A page that is ready, and all that it has said and asked for."""
-
-    def __init__(self, page: Any, address: str) -> None:
-        self.page = page
-        self.requests: list[str] = []
-        self.said: list[str] = []
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.on("console", lambda message: self.said.append(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.goto(address)
-        page.locator("#work").wait_for(timeout=30_000)
-
-    def probabilities(self) -> dict[str, float]:
-        self.page.locator("#answer[aria-busy='false'] li").first.wait_for()
-        found: dict[str, float] = self.page.evaluate(
-            "Object.fromEntries([...document.querySelectorAll('#answers li')].map(each =>"
-            " [each.querySelector('.name').textContent, +each.querySelector('data').value]))"
-        )
-        return found
-
-    def ask(self, file: Path) -> dict[str, float]:
-        self.page.set_input_files("#file", file)
-        self.page.locator("#file-name").filter(has_text=f"{file.name},").wait_for()
-        return self.probabilities()
+    with served(root) as where:
+        yield where
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import fuzz_model_files
-from fuzz_model_files import corpus, json_damaged, mutated, outcome, try_one, work
+from damaged_models import corpus, json_damaged, mutated
+from fuzz_model_files import outcome, try_one, work
 from fuzzing import fuzz
 
 MEGABYTES = 1_500
