@@ -1,7 +1,7 @@
 """Model files, ONNX files and .keras archives with damage where it hurts.
 
-In the JSON that describes them, in their headers and graphs, with lengths and checksums made to fit;
-and blindly. Each mutation is a function of the seed and its number.
+In the JSON that describes them, in their headers and graphs, with lengths and checksums made to
+fit; and blindly. Each mutation is a function of the seed and its number.
 """
 
 from __future__ import annotations

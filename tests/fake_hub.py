@@ -83,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
         commits = self.hub.repositories.get(repository)
         if commits is None or kind != "resolve":
             return self.answer(401, X_Error_Code="RepoNotFound", X_Error_Message="none")
-        commit = list(commits)[-1] if revision == "main" else revision
+        commit = next(reversed(commits), "") if revision == "main" else revision
         if commit not in commits:
             return self.answer(404, X_Error_Code="RevisionNotFound")
         content = commits[commit].get(file)

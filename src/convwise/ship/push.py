@@ -84,8 +84,7 @@ def push(
         return Push(repository, files)
     api = hub_library().HfApi(endpoint=endpoint(), library_name="convwise")
     try:
-        # private=None leaves an organisation's own rule in force where one is asked to be public.
-        api.create_repo(repository, private=None if public else True, exist_ok=True)
+        api.create_repo(repository, private=not public, exist_ok=True)
         kept = not replace_card and api.file_exists(repository, CARD)
         if kept:
             del contents[CARD], files[CARD]
