@@ -28,8 +28,13 @@ export async function decoded(file) {
 /** The pixels of anything that can be drawn on a canvas. */
 export function pixelsOf(source, width, height) {
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
-  // Read back from memory, not from a graphics card, whose rounding is its own.
-  const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
+  // Read back from memory, not from a graphics card, whose rounding is its own. A canvas keeps colours
+  // multiplied by their alpha; in floats that costs no level, where a browser has them.
+  const context = canvas.getContext("2d", {
+    willReadFrequently: true,
+    colorSpace: "srgb",
+    colorType: "float16",
+  });
   context.drawImage(source, 0, 0);
   return context.getImageData(0, 0, width, height, { colorSpace: "srgb" });
 }
