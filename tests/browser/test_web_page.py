@@ -35,7 +35,7 @@ FORMATS = {
     "stretch": ImageFormat(10, 16, 3, "stretch", (0.4, 0.4, 0.4), (0.1, 0.1, 0.1)),
 }
 CLASSES = ("ant", "bee", "<b>crab</b>")
-# In the probabilities. A JPEG of twice the wanted size or more is decoded at a half by Python alone.
+# In probabilities. A JPEG of twice the wanted size or more is decoded at a half by Python alone.
 TOLERANCE, REDUCED = 1e-5, 0.03
 
 
