@@ -224,6 +224,7 @@ def test_every_position_is_tried_and_can_be_gone_to(demo, models, picture):
     home = predict_probabilities(model, pixels)[0].argmax()
     assert f"{CLASSES[home]} at {(labels == home).sum()} of {squares} positions" in said
     page.page.locator("#map rect").first.click()
+    assert page.page.locator("#map rect").first.get_attribute("class").endswith("here")
     assert f"{-across[0]} px left and {-down[0]} px up" in page.page.locator("#place").inner_text()
 
 
@@ -262,8 +263,12 @@ def test_the_page_fits_its_window_and_shows_names_as_text(demo, picture, width, 
     assert page.page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.page.locator("#answers .name", has_text="<b>crab</b>").count() == 1
     facts = page.page.locator("#facts").inner_text()
-    assert "91.2 % of 1,234 test images of beetles were right" in facts
-    assert page.page.title() == "beetles-fast-1"
+    assert "91.2\u00a0% of 1,234 test images of beetles were right" in facts
+    assert page.page.title() == "beetles"
+    assert (
+        "The network beetles-fast-1 tells 3 classes apart"
+        in page.page.locator("#about").inner_text()
+    )
 
 
 def test_the_camera_is_answered_until_it_is_held(browser, address):

@@ -3,7 +3,7 @@
 const SHOWN = 10;
 
 export function percent(share) {
-  return `${(100 * share).toFixed(1)} %`;
+  return `${(100 * share).toFixed(1)}\u00a0%`;
 }
 
 export function ranking(probabilities) {

@@ -3,12 +3,13 @@
 import { percent, ranking, showAnswers } from "./answers.js";
 import { openClassifier } from "./classifier.js";
 import { closeNetwork } from "./network.js";
-import { everyPosition, middle, offsets, showPositions } from "./positions.js";
+import { everyPosition, markPosition, middle, offsets, showPositions } from "./positions.js";
 import { placed, prepared } from "./preparation.js";
 import { showSources } from "./sources.js";
 import { draw, movable } from "./stage.js";
-import { aboutModel, factsOfModel } from "./words.js";
+import { aboutModel, factsOfModel, titleOf } from "./words.js";
 
+const ABOUT_POSITIONS = "Asks the network about the picture at every position around the middle.";
 const byId = (id) => document.getElementById(id);
 
 /** What is shown: the picture, its share of the view, and how far it was moved. */
@@ -34,6 +35,7 @@ function changed() {
   object = prepared(scene.picture, { ...format, width, height });
   version += 1;
   byId("positions-found").hidden = true;
+  byId("positions-said").textContent = ABOUT_POSITIONS;
   byId("ask-all").disabled = false;
   return moved();
 }
@@ -42,6 +44,7 @@ function moved() {
   draw(byId("stage"), seen());
   const { left, top } = scene;
   byId("back").disabled = !left && !top;
+  markPosition(byId("map"), left, top);
   byId("place").textContent =
     left || top
       ? `Moved by ${said(left, "right", "left")} and ${said(top, "down", "up")}.`
@@ -111,6 +114,7 @@ async function askAll() {
   byId("positions-said").textContent =
     `${classes[home]} at ${same} of ${found.length} positions (${percent(same / found.length)}),` +
     ` up to ${Math.max(...across)} px away from the middle.`;
+  markPosition(byId("map"), scene.left, scene.top);
   byId("positions-found").hidden = false;
 }
 
@@ -138,6 +142,7 @@ async function emptyStage() {
   const data = new Uint8Array(width * height * channels).fill(level);
   draw(byId("stage"), { width, height, channels, data });
   byId("ask-all").disabled = true;
+  byId("positions-said").textContent = ABOUT_POSITIONS;
   await model.classify([data]);
 }
 
@@ -150,8 +155,8 @@ async function start() {
     throw error;
   }
   closeNetwork();
-  document.title = model.facts.name;
-  byId("name").textContent = model.facts.name;
+  document.title = titleOf(model.facts);
+  byId("name").textContent = titleOf(model.facts);
   byId("about").textContent = aboutModel(model.facts);
   byId("facts").textContent = factsOfModel(model.facts);
   byId("status").hidden = true;

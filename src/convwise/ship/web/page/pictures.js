@@ -1,6 +1,7 @@
 // From a file, a drawing or a camera to red, green, blue and alpha, 0…255.
 
 const MOST_PIXELS = 100_000_000;
+const SMALL = 160;
 
 /**
  * Decode a file: upright by its EXIF tag, its colours left as they are stored.
@@ -39,7 +40,7 @@ export function pixelsOf(source, width, height) {
   return context.getImageData(0, 0, width, height, { colorSpace: "srgb" });
 }
 
-/** Show a picture on a canvas, whole, in a size that fits. */
+/** Show a picture on a canvas, whole; a large one smaller, and the pixels of a small one as squares. */
 export function preview(canvas, picture, longest) {
   const scale = Math.min(1, longest / Math.max(picture.width, picture.height));
   canvas.width = Math.max(1, Math.round(picture.width * scale));
@@ -50,4 +51,5 @@ export function preview(canvas, picture, longest) {
   });
   whole.getContext("2d").putImageData(picture, 0, 0);
   canvas.getContext("2d").drawImage(whole, 0, 0, canvas.width, canvas.height);
+  canvas.classList.toggle("small-picture", Math.max(picture.width, picture.height) < SMALL);
 }

@@ -61,6 +61,7 @@ export function showPositions(map, found, label, classes, go) {
       const values = { x: place % side, y: Math.floor(place / side), width: 1, height: 1 };
       for (const [name, value] of Object.entries(values)) square.setAttribute(name, value);
       square.setAttribute("class", its === label ? "same" : "other");
+      Object.assign(square.dataset, { left, top });
       square.style.opacity = 0.25 + 0.75 * probability;
       const title = document.createElementNS(NAMESPACE, "title");
       title.textContent = `${classes[its]} ${percent(probability)} at ${left}, ${top}`;
@@ -69,4 +70,12 @@ export function showPositions(map, found, label, classes, go) {
       return square;
     }),
   );
+}
+
+/** Frame the square where the picture is, if it is at one. */
+export function markPosition(map, left, top) {
+  for (const square of map.children) {
+    const { dataset } = square;
+    square.classList.toggle("here", dataset.left === String(left) && dataset.top === String(top));
+  }
 }
