@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -255,12 +256,20 @@ def test_a_file_that_is_no_picture_is_named_and_the_answer_stays(demo, picture, 
     assert page.probabilities() == before
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+def overlap(one: dict[str, float], other: dict[str, float]) -> bool:
+    return all(
+        one[start] < other[start] + other[size] and other[start] < one[start] + one[size]
+        for start, size in (("x", "width"), ("y", "height"))
+    )
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (800, "dark"), (1280, "light")])
 def test_the_page_fits_its_window_and_shows_names_as_text(demo, picture, width, scheme):
     page = demo("crop", width, scheme)
     page.ask(picture)
     assert page.page.evaluate("document.documentElement.scrollWidth") <= width
+    boxes = [each.bounding_box() for each in page.page.locator("main > section").all()]
+    assert not any(overlap(*pair) for pair in itertools.combinations(boxes, 2))
     assert page.page.locator("#answers .name", has_text="<b>crab</b>").count() == 1
     facts = page.page.locator("#facts").inner_text()
     assert "91.2\u00a0% of 1,234 test images of beetles were right" in facts
