@@ -6,6 +6,7 @@ fit; and blindly. Each mutation is a function of the seed and its number.
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import zipfile
@@ -74,7 +75,7 @@ def json_damaged(values: Any, numbers: Numbers) -> Any:
     for _ in range(int(numbers.integers(1, 4))):
         spots = list(_spots(values))
         if not spots:
-            return _STRANGE[int(numbers.integers(len(_STRANGE)))]
+            return _strange(numbers)
         holder, key = spots[int(numbers.integers(len(spots)))]
         _change(holder, key, spots, numbers)
     return values
@@ -117,7 +118,8 @@ def _keys(holder: Any) -> Any:
 
 
 def _strange(numbers: Numbers) -> Any:
-    return _STRANGE[int(numbers.integers(len(_STRANGE)))]
+    # A copy: the next change may be within it.
+    return copy.deepcopy(_STRANGE[int(numbers.integers(len(_STRANGE)))])
 
 
 # Damage to each kind of file.

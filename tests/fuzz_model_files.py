@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 import fuzzing
-from convwise.errors import MissingExtraError, RequestError
+from convwise.errors import MissingExtraError, OptionError, RequestError
 from convwise.evaluation.predict import predict_probabilities
 from convwise.model.modelfile import load_model
 from convwise.model.trained import TrainedModel
@@ -46,6 +46,13 @@ def _answered(model: TrainedModel) -> str:
     return "answered"
 
 
+def _imported(file: Path) -> TrainedModel:
+    try:
+        return import_keras(file)
+    except OptionError:  # it does not scale pixels itself, which an import asks about
+        return import_keras(file, pixels="0..1")
+
+
 def outcome(file: Path) -> str:
     """Open a file, and ask it; say what came of it."""
     try:
@@ -53,7 +60,7 @@ def outcome(file: Path) -> str:
             case ".safetensors":
                 return _answered(load_model(file))
             case ".keras":
-                return _answered(import_keras(file, pixels="0..1"))
+                return _answered(_imported(file))
             case _:
                 check_onnx(file)
                 return "opened"

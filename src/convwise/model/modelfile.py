@@ -237,7 +237,7 @@ def _fill(network: ConvNet, file: Path) -> None:
     try:
         tensors = load_file(file)
     except (SafetensorError, OSError, ValueError) as error:
-        raise ModelFileError(f"was cut off or damaged ({error})") from None
+        raise ModelFileError(f"was cut off or damaged ({str(error)[:200]})") from None
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise ModelFileError(f"tensor {name} holds values that are no numbers")
