@@ -203,10 +203,10 @@ def _shapes(header: dict[str, Any]) -> dict[str, tuple[int, ...]]:
         if name == "__metadata__":
             continue
         if not isinstance(entry, dict) or entry.get("dtype") != "F32":
-            raise ModelFileError(f"tensor {name} is not of type F32")
+            raise ModelFileError(f"tensor {_short(name)} is not of type F32")
         shape = entry.get("shape")
         if not isinstance(shape, list) or not all(type(side) is int for side in shape):
-            raise ModelFileError(f"tensor {name} has no shape")
+            raise ModelFileError(f"tensor {_short(name)} has no shape")
         shapes[name] = tuple(shape)
     return shapes
 

@@ -71,7 +71,8 @@ def check_weights(plan: Plan, found: Mapping[str, tuple[int, ...]]) -> None:
     )
     if faults:
         more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
-        raise ModelFileError(f"the weights do not fit the network: {'; '.join(faults[:3])}{more}")
+        told = "; ".join(fault if len(fault) <= 200 else f"{fault[:200]}…" for fault in faults[:3])
+        raise ModelFileError(f"the weights do not fit the network: {told}{more}")
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
