@@ -29,7 +29,7 @@ from convwise.image import ImageFormat
 from convwise.model.build import ConvNet
 from convwise.model.hub import fetch_model, is_address
 from convwise.model.trained import TrainedModel
-from convwise.model.weights import check_weights, weights_of
+from convwise.model.weights import check_weights, shown, weights_of
 
 FORMAT_VERSION = 1
 FILE_NAME = "model.safetensors"
@@ -203,10 +203,10 @@ def _shapes(header: dict[str, Any]) -> dict[str, tuple[int, ...]]:
         if name == "__metadata__":
             continue
         if not isinstance(entry, dict) or entry.get("dtype") != "F32":
-            raise ModelFileError(f"tensor {_short(name)} is not of type F32")
+            raise ModelFileError(f"tensor {shown(name)} is not of type F32")
         shape = entry.get("shape")
         if not isinstance(shape, list) or not all(type(side) is int for side in shape):
-            raise ModelFileError(f"tensor {_short(name)} has no shape")
+            raise ModelFileError(f"tensor {shown(name)} has no shape")
         shapes[name] = tuple(shape)
     return shapes
 

@@ -50,6 +50,17 @@ def declared_weights(plan: Plan) -> dict[str, tuple[int, ...]]:
     }
 
 
+def shown(name: str) -> str:
+    """Return a tensor's name of a foreign file as an error may show it.
+
+    Example:
+        >>> shown("conv1.kernel"), shown("a\\n" * 100)
+        ('conv1.kernel', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…')
+    """
+    printable = "".join(sign for sign in name[:80] if sign.isprintable())
+    return printable if len(name) <= 80 else f"{printable}…"
+
+
 def check_weights(plan: Plan, found: Mapping[str, tuple[int, ...]]) -> None:
     """Compare the tensors of a file with those that its network declares.
 
@@ -60,19 +71,18 @@ def check_weights(plan: Plan, found: Mapping[str, tuple[int, ...]]) -> None:
     missing = sorted(declared.keys() - found.keys())
     extra = sorted(found.keys() - declared.keys())
     reshaped = [
-        f"{name} is {list(found[name])} instead of {list(shape)}"
+        f"{name} is {list(found[name])[:9]} instead of {list(shape)}"
         for name, shape in declared.items()
         if name in found and tuple(found[name]) != shape
     ]
     faults = (
         [f"{name} is missing" for name in missing]
-        + [f"{name} belongs to no layer" for name in extra]
+        + [f"{shown(name)} belongs to no layer" for name in extra]
         + reshaped
     )
     if faults:
         more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
-        told = "; ".join(fault if len(fault) <= 200 else f"{fault[:200]}…" for fault in faults[:3])
-        raise ModelFileError(f"the weights do not fit the network: {told}{more}")
+        raise ModelFileError(f"the weights do not fit the network: {'; '.join(faults[:3])}{more}")
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
