@@ -45,15 +45,15 @@ function moved() {
   const { left, top } = scene;
   byId("back").disabled = !left && !top;
   markPosition(byId("map"), left, top);
-  byId("place").textContent =
-    left || top
-      ? `Moved by ${said(left, "right", "left")} and ${said(top, "down", "up")}.`
-      : "Drag it, or use the arrow keys: does the answer follow?";
+  const ways = [said(left, "right", "left"), said(top, "down", "up")].filter(Boolean);
+  byId("place").textContent = ways.length
+    ? `Moved by ${ways.join(" and ")}.`
+    : "Drag it, or use the arrow keys: does the answer follow?";
   return ask();
 }
 
 function said(count, ahead, back) {
-  return `${Math.abs(count)} px ${count < 0 ? back : ahead}`;
+  return count && `${Math.abs(count)} px ${count < 0 ? back : ahead}`;
 }
 
 /** Ask about what is shown; while an answer is on its way, only the latest picture waits. */
