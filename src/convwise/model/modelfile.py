@@ -130,7 +130,8 @@ def _read_header(file: Path) -> tuple[dict[str, Any], int]:
     if len(text) < 2:
         raise ModelFileError("is not a safetensors file, or was cut off in its header")
     try:
-        header = json.loads(text)
+        # Of bytes, json would guess the encoding; the format's is UTF-8.
+        header = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError):
         raise ModelFileError("is not a safetensors file: its header is no JSON") from None
     if not isinstance(header, dict):
