@@ -250,7 +250,7 @@ def _options(values: Any, known: dict[str, type], what: str) -> dict[str, Any]:
         raise ModelFileError(f"has the {what}s {_short(values)}, which are no names and values")
     for name, value in values.items():
         if type(value) is not known.get(name) or not _is_finite(value):
-            raise ModelFileError(f"has the {what} {name[:40]} = {_short(value)}, which is none")
+            raise ModelFileError(f"has the {what} {shown(name)} = {_short(value)}, which is none")
     return values
 
 

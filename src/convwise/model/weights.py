@@ -50,15 +50,17 @@ def declared_weights(plan: Plan) -> dict[str, tuple[int, ...]]:
     }
 
 
-def shown(name: str) -> str:
-    """Return a tensor's name of a foreign file as an error may show it.
+def shown(name: str | bytes) -> str:
+    """Return a name of a foreign file as an error may show it.
 
     Example:
         >>> shown("conv1.kernel"), shown("a\\n" * 100)
         ('conv1.kernel', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…')
     """
-    printable = "".join(sign for sign in name[:80] if sign.isprintable())
-    return printable if len(name) <= 80 else f"{printable}…"
+    # A protocol buffer gives bytes where a text is no UTF-8.
+    text = name if isinstance(name, str) else repr(name)
+    printable = "".join(sign for sign in text[:80] if sign.isprintable())
+    return printable if len(text) <= 80 else f"{printable}…"
 
 
 def check_weights(plan: Plan, found: Mapping[str, tuple[int, ...]]) -> None:
