@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,15 @@ def prediction_file(out: Path, classes: Sequence[str]) -> Iterator[Rows]:
     Raises:
         StorageError: the file cannot be written.
     """
-    kind = {".csv": _Csv, ".jsonl": _JsonLines, ".parquet": _Parquet}[out.suffix.lower()]
+    kinds: dict[str, Callable[[Path, Sequence[str]], Rows]] = {
+        ".csv": _Csv,
+        ".jsonl": _JsonLines,
+        ".parquet": _Parquet,
+    }
     try:
         with tempfile.TemporaryDirectory(prefix=f".{out.stem}-", dir=out.parent) as aside:
             path = Path(aside) / out.name
-            rows = kind(path, classes)
+            rows = kinds[out.suffix.lower()](path, classes)
             try:
                 yield rows
             finally:
