@@ -61,6 +61,8 @@ def predict(
                 errors.print(f"{prediction.path}: {prediction.error}", soft_wrap=True, markup=False)
             elif table is None:
                 console.print(_line(prediction, top), soft_wrap=True, markup=False)
+    if out is not None and not json:
+        console.print(f"wrote {out}", soft_wrap=True, markup=False)
     if failed and not json:
         errors.print(f"{failed} of the files could not be read")
     return 1 if failed else 0
