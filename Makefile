@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# What export --to web puts beside a model: 14 MB that npm fetches, once for each clone.
+WEB := src/convwise/ship/web/vendored
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: demo test lint install docs bench clean
+.PHONY: demo test lint install web wheel docs bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: apt install python3 python3-venv"; exit 1; }
@@ -24,7 +26,15 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+web: $(STAMP)
+	test -f $(WEB)/ort-wasm-simd-threaded.wasm || $(BIN)/python -m convwise.ship.web.fetch $(WEB)
+
+wheel: web
+	$(BIN)/python -m pip wheel $(PIP_FLAGS) --no-deps --wheel-dir dist .
+
+# Without npm or a network the tests of web pages are skipped, with that reason.
 test: lint
+	$(MAKE) --no-print-directory web || echo "the tests of web pages will be skipped"
 	$(BIN)/python -m pytest --numprocesses 2
 
 docs: $(STAMP)
@@ -35,4 +45,4 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/train_throughput.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(WEB) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

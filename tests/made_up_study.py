@@ -60,7 +60,7 @@ def _write(folder: Path, trial: Trial, accuracy: float) -> None:
     names = [each.name for each in trial.arm.task.tests(images, np.zeros(2, np.int64))]
     scores = {name: Score((random.random(200) < accuracy).astype(np.uint8), 1) for name in names}
     cell = Cell(
-        trial.question.name,
+        trial.question,
         trial.arm.name,
         trial.seed,
         trial.digest_on(FINGERPRINT),

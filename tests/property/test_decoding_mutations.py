@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import fuzz_decoding
-from fuzz_decoding import WAYS, corpus, fuzz, mutated, outcome
+from fuzz_decoding import WAYS, corpus, mutated, outcome, work
+from fuzzing import fuzz
 
 MEGABYTES = 1_500
 
@@ -36,7 +36,7 @@ def test_every_way_to_damage_a_file_changes_it(way: int) -> None:
 
 
 def test_damaged_files_raise_nothing_but_decode_errors() -> None:
-    result = fuzz(seed=1, mutations=3_000)
+    result = fuzz(work, seed=1, mutations=3_000)
     assert result["mutations"] == 3_000
     assert result["found"] == []
     assert result["peak_memory_mb"] < MEGABYTES
@@ -47,19 +47,16 @@ def test_damaged_files_raise_nothing_but_decode_errors() -> None:
 
 def _kill_at_seven(seed: int, first: int, last: int, step: int, pipe: Any) -> None:
     for number in range(first, last, step):
-        pipe.send((number, None, 0))
+        pipe.send((number, None, 0, 0.0))
         if number == 7:
             os.kill(os.getpid(), signal.SIGKILL)
         said = "FOUND PNG ValueError: bad" if number == 10 else "PNG decoded"
-        pipe.send((number, said, 2048))
+        pipe.send((number, said, 2048, 0.5))
 
 
-def test_a_death_and_an_exception_are_told_by_their_numbers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(fuzz_decoding, "_work", _kill_at_seven)
-    monkeypatch.setattr(fuzz_decoding, "START_METHOD", "fork")
-    result = fuzz(seed=0, mutations=20)
+def test_a_death_and_an_exception_are_told_by_their_numbers() -> None:
+    result = fuzz(_kill_at_seven, seed=0, mutations=20, start_method="fork")
     assert sorted(each["number"] for each in result["found"]) == [7, 10]
     assert "exit status -9" in next(x["what"] for x in result["found"] if x["number"] == 7)
     assert (result["mutations"], result["peak_memory_mb"]) == (20, 2.0)
+    assert result["slowest_seconds"] == 0.5

@@ -11,7 +11,7 @@ from convwise.errors import OptionError
 
 
 def card(
-    model: Annotated[Path, Parameter(help="A run folder or a model file.")],
+    model: Annotated[Path, Parameter(help="A run folder, a model file or hub://owner/name.")],
     /,
     *,
     out: Annotated[Path | None, Parameter(help="File to write. Default: standard output.")] = None,

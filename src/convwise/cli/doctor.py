@@ -10,6 +10,8 @@ from rich.table import Table
 
 from convwise.cli.output import answers, print_json
 from convwise.data.catalogue import FASHION_MNIST, locate
+from convwise.errors import OptionError
+from convwise.ship.web.engine import find_engine
 from convwise.training.machine import machine_facts, package_versions
 
 EXTRAS = {
@@ -50,7 +52,16 @@ def _facts() -> dict[str, Any]:
         "versions": versions,
         "missing": {extra: names for extra, names in extras.items() if names},
         "fashion_mnist": str(next(iter(found.values())).parent) if found else None,
+        "web": _what_web_lacks(),
     }
+
+
+def _what_web_lacks() -> str | None:
+    try:
+        find_engine()
+    except OptionError as error:
+        return str(error)
+    return None
 
 
 def _show(facts: dict[str, Any]) -> None:
@@ -79,4 +90,6 @@ def _show(facts: dict[str, Any]) -> None:
             soft_wrap=True,
             markup=False,
         )
+    if facts["web"]:
+        console.print(f"optional, for export --to web: {facts['web']}", soft_wrap=True)
     console.print("ready" if facts["ready"] else "not ready: pip install convwise")

@@ -14,7 +14,7 @@ from convwise.cli.runtime_option import RuntimeOption, answer_of
 
 
 def evaluate(
-    model: Annotated[Path, Parameter(help="A run folder or a model file.")],
+    model: Annotated[Path, Parameter(help="A run folder, a model file or hub://owner/name.")],
     data: Annotated[
         str, Parameter(help="A folder with a folder of images for each class, or a named data set.")
     ],

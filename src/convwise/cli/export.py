@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def export(
-    model: Annotated[Path, Parameter(help="A run folder or a model file.")],
+    model: Annotated[Path, Parameter(help="A run folder, a model file or hub://owner/name.")],
     /,
     *,
     to: Annotated[
-        Literal["onnx", "openvino", "int8", "torch", "keras"],
-        Parameter(help="The format; int8 is a quantised ONNX file."),
+        Literal["onnx", "openvino", "int8", "torch", "keras", "web"],
+        Parameter(help="The format; int8 is a quantised ONNX file, web a folder with a page."),
     ],
     out: Annotated[
-        Path | None, Parameter(help="File to write. Default: the model's name, here.")
+        Path | None, Parameter(help="File or folder to write. Default: the model's name, here.")
     ] = None,
     data: Annotated[
         str | None,
@@ -73,8 +73,13 @@ def export(
 
 
 def _stem(model: Path, to: str) -> str:
-    stem = model.resolve().name if model.is_dir() else model.stem
-    return f"{stem}-int8" if to == "int8" else stem
+    from convwise.model.hub import is_address
+
+    if is_address(model):
+        stem = model.name.partition("@")[0]
+    else:
+        stem = model.resolve().name if model.is_dir() else model.stem
+    return f"{stem}-{to}" if to in ("int8", "web") else stem
 
 
 def _show(done: Export) -> None:

@@ -71,6 +71,8 @@ convwise evaluate model.safetensors photos/ --split all --json
         """
 convwise predict runs/fashion-mini-fast-1 shoe.png shirt.jpg
 convwise predict model.safetensors new-photos/ --json > labels.jsonl
+convwise predict model.safetensors new-photos/ --out labels.parquet
+convwise predict hub://owner/name photo.jpg
 """,
     ),
     "features": (
@@ -128,6 +130,7 @@ convwise lab --port 9000 --open
 convwise export runs/fashion-mini-fast-1 --to onnx
 convwise export runs/fashion-mini-fast-1 --to int8 --data fashion-mini
 convwise export model.safetensors --to keras --out model.keras --json
+convwise export runs/fashion-mini-fast-1 --to web
 """,
     ),
     "serve": (
@@ -156,6 +159,13 @@ convwise verify model.onnx
         "Write a model card from what was measured.",
         """
 convwise card runs/fashion-mini-fast-1 --out README.md
+""",
+    ),
+    "push": (
+        "Send a model and its card to the Hugging Face Hub.",
+        """
+convwise push runs/photos-fast-1 owner/name --dry-run
+convwise push runs/photos-fast-1 owner/name --public
 """,
     ),
     "doctor": (

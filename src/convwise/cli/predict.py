@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: Annotated[Path, Parameter(help="A run folder or a model file.")],
+    model: Annotated[Path, Parameter(help="A run folder, a model file or hub://owner/name.")],
     /,
     *files: Annotated[Path, Parameter(help="Image files, or folders of them.")],
     top: Annotated[int, Parameter(help="How many classes to show for each file.")] = 1,
@@ -25,6 +26,9 @@ def predict(
         Literal["fp32", "bf16"],
         Parameter(help="bf16 is quicker on some processors, and rounds coarsely."),
     ] = "fp32",
+    out: Annotated[
+        Path | None, Parameter(help="Table to write: NAME.csv, NAME.jsonl or NAME.parquet.")
+    ] = None,
     json: Annotated[
         bool, Parameter(show_default=False, help="Print a JSON line for each file.")
     ] = False,
@@ -34,22 +38,31 @@ def predict(
         raise OptionError("which images? Give image files or folders of them after the model")
     # torch takes seconds to import: --help and a wrong option answer without it.
     from convwise.evaluation.files import image_files, predict_files
+    from convwise.evaluation.prediction_file import prediction_file, require_writable
     from convwise.model.modelfile import load_model
 
+    if out is not None:
+        require_writable(out)
     trained = load_model(model)
     answer = answer_of(trained, runtime, precision)
     failed = 0
     console, errors = answers(), news()
-    for prediction in predict_files(
-        trained, image_files(files), precision=precision, answer=answer
-    ):
-        failed += prediction.error is not None
-        if json:
-            print_json(prediction.to_dict())
-        elif prediction.error is not None:
-            errors.print(f"{prediction.path}: {prediction.error}", soft_wrap=True, markup=False)
-        else:
-            console.print(_line(prediction, top), soft_wrap=True, markup=False)
+    with contextlib.ExitStack() as closing:
+        table = closing.enter_context(prediction_file(out, trained.classes)) if out else None
+        for prediction in predict_files(
+            trained, image_files(files), precision=precision, answer=answer
+        ):
+            failed += prediction.error is not None
+            if table is not None:
+                table.add(prediction)
+            if json:
+                print_json(prediction.to_dict())
+            elif prediction.error is not None:
+                errors.print(f"{prediction.path}: {prediction.error}", soft_wrap=True, markup=False)
+            elif table is None:
+                console.print(_line(prediction, top), soft_wrap=True, markup=False)
+    if out is not None and not json:
+        console.print(f"wrote {out}", soft_wrap=True, markup=False)
     if failed and not json:
         errors.print(f"{failed} of the files could not be read")
     return 1 if failed else 0

@@ -27,8 +27,9 @@ from convwise.design.plan import Plan, plan
 from convwise.errors import ConvwiseError, ModelFileError
 from convwise.image import ImageFormat
 from convwise.model.build import ConvNet
+from convwise.model.hub import fetch_model, is_address
 from convwise.model.trained import TrainedModel
-from convwise.model.weights import check_weights, weights_of
+from convwise.model.weights import check_weights, shown, weights_of
 
 FORMAT_VERSION = 1
 FILE_NAME = "model.safetensors"
@@ -77,12 +78,15 @@ def model_bytes(model: TrainedModel) -> bytes:
 
 
 def load_model(path: str | Path) -> TrainedModel:
-    """Read a model file, or the model file of a run folder.
+    """Read a model file, the model file of a run folder, or that of ``hub://owner/name``.
 
     Raises:
+        MissingExtraError: the Hub is asked for, and ``huggingface_hub`` is not installed.
         ModelFileError: the file is missing, truncated, of another kind, or its tensors do not fit
             the network that it declares.
     """
+    if is_address(path):
+        path = fetch_model(path, FILE_NAME)
     path = Path(path)
     file = path / FILE_NAME if path.is_dir() else path
     if not file.is_file():
@@ -152,7 +156,8 @@ def _read_header(file: Path) -> tuple[dict[str, Any], int]:
     if len(text) < 2:
         raise ModelFileError("is not a safetensors file, or was cut off in its header")
     try:
-        header = json.loads(text)
+        # Of bytes, json would guess the encoding; the format's is UTF-8.
+        header = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError):
         raise ModelFileError("is not a safetensors file: its header is no JSON") from None
     if not isinstance(header, dict):
@@ -225,10 +230,10 @@ def _shapes(header: dict[str, Any]) -> dict[str, tuple[int, ...]]:
         if name == "__metadata__":
             continue
         if not isinstance(entry, dict) or entry.get("dtype") != "F32":
-            raise ModelFileError(f"tensor {name} is not of type F32")
+            raise ModelFileError(f"tensor {shown(name)} is not of type F32")
         shape = entry.get("shape")
         if not isinstance(shape, list) or not all(type(side) is int for side in shape):
-            raise ModelFileError(f"tensor {name} has no shape")
+            raise ModelFileError(f"tensor {shown(name)} has no shape")
         shapes[name] = tuple(shape)
     return shapes
 
@@ -259,7 +264,7 @@ def _fill(network: ConvNet, file: Path) -> None:
     try:
         tensors = load_file(file)
     except (SafetensorError, OSError, ValueError) as error:
-        raise ModelFileError(f"was cut off or damaged ({error})") from None
+        raise ModelFileError(f"was cut off or damaged ({str(error)[:200]})") from None
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise ModelFileError(f"tensor {name} holds values that are no numbers")
@@ -271,7 +276,7 @@ def _options(values: Any, known: dict[str, type], what: str) -> dict[str, Any]:
         raise ModelFileError(f"has the {what}s {_short(values)}, which are no names and values")
     for name, value in values.items():
         if type(value) is not known.get(name) or not _is_finite(value):
-            raise ModelFileError(f"has the {what} {name[:40]} = {_short(value)}, which is none")
+            raise ModelFileError(f"has the {what} {shown(name)} = {_short(value)}, which is none")
     return values
 
 

@@ -50,6 +50,19 @@ def declared_weights(plan: Plan) -> dict[str, tuple[int, ...]]:
     }
 
 
+def shown(name: str | bytes) -> str:
+    """Return a name of a foreign file as an error may show it.
+
+    Example:
+        >>> shown("conv1.kernel"), shown("a\\n" * 100)
+        ('conv1.kernel', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…')
+    """
+    # A protocol buffer gives bytes where a text is no UTF-8.
+    text = name if isinstance(name, str) else repr(name)
+    printable = "".join(sign for sign in text[:80] if sign.isprintable())
+    return printable if len(text) <= 80 else f"{printable}…"
+
+
 def check_weights(plan: Plan, found: Mapping[str, tuple[int, ...]]) -> None:
     """Compare the tensors of a file with those that its network declares.
 
@@ -60,13 +73,13 @@ def check_weights(plan: Plan, found: Mapping[str, tuple[int, ...]]) -> None:
     missing = sorted(declared.keys() - found.keys())
     extra = sorted(found.keys() - declared.keys())
     reshaped = [
-        f"{name} is {list(found[name])} instead of {list(shape)}"
+        f"{name} is {list(found[name])[:9]} instead of {list(shape)}"
         for name, shape in declared.items()
         if name in found and tuple(found[name]) != shape
     ]
     faults = (
         [f"{name} is missing" for name in missing]
-        + [f"{name} belongs to no layer" for name in extra]
+        + [f"{shown(name)} belongs to no layer" for name in extra]
         + reshaped
     )
     if faults:

@@ -21,8 +21,12 @@ _MOST_CLASSES = 20
 _MOST_BYTES = 256_000_000
 
 
-def model_card(path: str | Path) -> str:
+def model_card(path: str | Path, called: str | None = None) -> str:
     """Return the card of a model file, or of a run folder with all that was measured there.
+
+    Args:
+        path: of the file or folder.
+        called: how a reader of the card names the model; the name in ``path`` by default.
 
     Raises:
         ModelFileError: the model cannot be opened.
@@ -42,7 +46,7 @@ def model_card(path: str | Path) -> str:
             *_results(model, test if isinstance(test, dict) else {}),
             *_input(model),
             *_training(run),
-            *_use(path.name),
+            *_use(called or path.name),
         ]
     )
 

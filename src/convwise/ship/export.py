@@ -16,6 +16,7 @@ from convwise.ship.formats import ExportFormat, Keras, Onnx, OpenVino, Torch
 from convwise.ship.proof import Proof, prove
 from convwise.ship.quantize import Int8, calibration_pixels
 from convwise.ship.runtimes import runtime_of
+from convwise.ship.web.folder import Web
 
 FLOAT = "onnxruntime float32"
 # A gain that is worth a second file and its check.
@@ -26,9 +27,12 @@ SUFFIXES = {
     "int8": ".onnx",
     "torch": ".pt2",
     "keras": ".keras",
+    # A folder.
+    "web": "",
 }
+IN_BROWSER = "; tried in ONNX Runtime, whose WebAssembly build runs the same file in a browser"
 
-Target = Literal["onnx", "openvino", "int8", "torch", "keras"]
+Target = Literal["onnx", "openvino", "int8", "torch", "keras", "web"]
 
 
 class ExportError(RunError):
@@ -40,7 +44,7 @@ class Export:
     """A file that was written and tried.
 
     Args:
-        file: where it lies; other files of the same stem may belong to it.
+        file: where it lies; other files of the same stem may belong to it. For ``web`` a folder.
         proof: what was found when it was tried.
         verdict: the same in a sentence.
     """
@@ -107,14 +111,17 @@ def export(
             kind.load(path),
             data=data,
             split=split,
-            size=sum(each.stat().st_size for each in aside.iterdir()),
+            size=sum(each.stat().st_size for each in aside.rglob("*") if each.is_file()),
             data_options=data_options,
             cache=cache,
             beside=beside,
         )
         verdict = int8_verdict(proof, max_loss) if to == "int8" else verdict_of(proof, to)
-        for each in sorted(aside.iterdir()):
-            _put(each, file if each == path else file.with_suffix(each.suffix))
+        if to == "web":
+            _put_folder(path, file)
+        else:
+            for each in sorted(aside.iterdir()):
+                _put(each, file if each == path else file.with_suffix(each.suffix))
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return Export(file, proof, verdict)
@@ -132,7 +139,9 @@ def _format(to: Target, resize_inside: bool) -> ExportFormat:
             return Torch()
         case "keras":
             return Keras()
-    raise OptionError(f"--to {to}: use onnx, openvino, int8, torch or keras")
+        case "web":
+            return Web()
+    raise OptionError(f"--to {to}: use onnx, openvino, int8, torch, keras or web")
 
 
 def require_free(file: Path, suffix: str) -> None:
@@ -141,7 +150,7 @@ def require_free(file: Path, suffix: str) -> None:
     Raises:
         OptionError: something stands there, or its folder does not exist.
     """
-    if file.suffix != suffix:
+    if suffix and file.suffix != suffix:
         raise OptionError(f"--out {file}: the name of this format ends in {suffix}")
     if not file.parent.is_dir():
         raise OptionError(f"--out {file}: the folder {file.parent} does not exist; make it first")
@@ -168,6 +177,16 @@ def _put(source: Path, target: Path) -> None:
         source.replace(target)
 
 
+def _put_folder(source: Path, target: Path) -> None:
+    """Move a folder to a name that nothing has taken meanwhile."""
+    if os.path.lexists(target):
+        raise OptionError(f"{target} exists; files are never overwritten, choose --out")
+    try:
+        source.rename(target)
+    except OSError as error:
+        raise StorageError(f"cannot write {target}: {error.strerror or error}") from None
+
+
 def verdict_of(proof: Proof, to: Target) -> str:
     """Return what was found in a sentence.
 
@@ -178,6 +197,7 @@ def verdict_of(proof: Proof, to: Target) -> str:
         return (
             f"the same answers: probabilities within {proof.max_difference:.1e} on"
             f" {proof.to_dict()['files']:,} files, every label equal outside {_ties(proof)}"
+            f"{IN_BROWSER if to == 'web' else ''}"
         )
     raise ExportError(
         f"the {to} file gives other answers in {proof.runtime}: probabilities differ by up to"

@@ -60,7 +60,7 @@ class KerasArchive:
         if content is None:
             return None
         try:
-            found = json.loads(content)
+            found = json.loads(content.decode("utf-8"))
         except (ValueError, RecursionError):
             raise ModelFileError(f"its {name} is no JSON") from None
         if not isinstance(found, dict):

@@ -23,6 +23,7 @@ from convwise.errors import DesignError, ModelFileError, OptionError
 from convwise.image import ImageFormat, Resize
 from convwise.model.build import ConvNet
 from convwise.model.trained import TrainedModel
+from convwise.model.weights import shown
 from convwise.ship.keras_archive import KerasArchive
 from convwise.ship.keras_file import CONFIG, CONTRACT
 from convwise.ship.keras_graph import weight_groups
@@ -139,7 +140,7 @@ def _without_temperature(tree: tuple[Branched, ...]) -> tuple[tuple[Branched, ..
 def _refuse_scaling(each: Branched) -> None:
     if each.node.kind in SCALING:
         raise ModelFileError(
-            f"{each.node.name[:60]} ({each.node.kind}) stands amid the network; it can be read"
+            f"{shown(each.node.name)} ({each.node.kind}) stands amid the network; it can be read"
             " only right behind the input"
         )
     for chain in each.branches:
@@ -208,7 +209,7 @@ def _affine(node: Node, channels: int) -> tuple[NDArray[Any], NDArray[Any]]:
             _numbers(node, "offset", channels),
         )
     if node.config.get("mean") is None or node.config.get("invert") not in (None, False):
-        raise ModelFileError(f"{node.name[:60]} (Normalization) does not tell mean and variance")
+        raise ModelFileError(f"{shown(node.name)} (Normalization) does not tell mean and variance")
     deviation = np.sqrt(np.maximum(_numbers(node, "variance", channels), 0))
     deviation = np.maximum(deviation, 1e-7)
     return 1 / deviation, -_numbers(node, "mean", channels) / deviation
@@ -221,7 +222,7 @@ def _numbers(node: Node, key: str, channels: int) -> NDArray[Any]:
     values = value if isinstance(value, list) else [value]
     fits = len(values) in (1, channels)
     if not fits or not all(type(each) in (int, float) and isfinite(each) for each in values):
-        raise ModelFileError(f"{node.name[:60]}: {key} is not one number, or one a channel")
+        raise ModelFileError(f"{shown(node.name)}: {key} is not one number, or one a channel")
     return np.broadcast_to(np.array(values, np.float64), (channels,)).copy()
 
 

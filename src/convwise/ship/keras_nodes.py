@@ -195,8 +195,8 @@ def _inputs(entry: Mapping[str, Any], label: str) -> tuple[str, ...]:
     call = calls[0]
     if not isinstance(call, dict) or not isinstance(call.get("args"), list):
         raise ModelFileError(f"{label} says in an unknown way what feeds it")
-    told = call.get("kwargs")
-    if told and any(value not in (None, False) for value in dict(told).values()):
+    told = call.get("kwargs") or {}
+    if not isinstance(told, dict) or any(value not in (None, False) for value in told.values()):
         raise ModelFileError(f"{label} is called with arguments that are not known")
     tensors = call["args"]
     if len(tensors) == 1 and isinstance(tensors[0], list):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from convwise.errors import ModelFileError
+from convwise.model.weights import shown
 from convwise.ship.keras_nodes import MEETING, SCALING, Node
 
 
@@ -49,7 +50,7 @@ def tree_of(nodes: Sequence[Node], output: str) -> Found:
         for source in node.inputs:
             if source not in by_name:
                 raise ModelFileError(
-                    f"{node.name[:60]} is fed by {source[:60]}, which is not there"
+                    f"{shown(node.name)} is fed by {shown(source)}, which is not there"
                 )
     inputs = [node for node in nodes if not node.inputs]
     if len(inputs) != 1 or inputs[0].kind != "InputLayer" or output not in by_name:
@@ -60,7 +61,7 @@ def tree_of(nodes: Sequence[Node], output: str) -> Found:
     chain = walk.chain(output, inputs[0].name)
     if len(walk.seen) + 1 < len(nodes):
         unused = next(n.name for n in nodes if n.name not in walk.seen and n is not inputs[0])
-        raise ModelFileError(f"{unused[:60]} takes no part in the output")
+        raise ModelFileError(f"{shown(unused)} takes no part in the output")
     scaling = []
     while chain and chain[0].node.kind in SCALING and len(chain) > 1:
         scaling.append(chain[0].node)
@@ -137,7 +138,7 @@ class _Walk:
         while end != start:
             node = self._nodes[end]
             if end in self.seen:
-                raise ModelFileError(f"{end[:60]} is used in several places that do not meet")
+                raise ModelFileError(f"{shown(end)} is used in several places that do not meet")
             self.seen.add(end)
             fork = self._forks[end]
             if node.kind in MEETING:
@@ -146,6 +147,8 @@ class _Walk:
             elif len(node.inputs) == 1:
                 chain.append(Branched(node))
             else:
-                raise ModelFileError(f"{end[:60]} ({node.kind[:60]}) has several inputs, or none")
+                raise ModelFileError(
+                    f"{shown(end)} ({shown(node.kind)}) has several inputs, or none"
+                )
             end = fork
         return tuple(reversed(chain))

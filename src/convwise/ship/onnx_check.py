@@ -9,6 +9,7 @@ from typing import Any
 
 from convwise.errors import ConvwiseError, ModelFileError
 from convwise.image import ImageFormat
+from convwise.model.weights import shown
 from convwise.ship.extras import require
 from convwise.ship.onnx_model import INPUT, METADATA_KEY, OUTPUT
 
@@ -49,7 +50,7 @@ def check_onnx(path: Path) -> dict[str, Any]:
         raise ModelFileError("holds functions, a training or sparse weights; nothing here does")
     _check_nodes(graph)
     for tensor in graph.initializer:
-        _check_tensor(tensor, tensor.name[:60])
+        _check_tensor(tensor, shown(tensor.name))
     if [each.name for each in graph.input] != [INPUT] or [each.name for each in graph.output] != [
         OUTPUT
     ]:
@@ -63,13 +64,13 @@ def _check_nodes(graph: Any) -> None:
     for node in graph.node:
         if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
             raise ModelFileError(
-                f"{node.name[:60]} is a {node.op_type[:60]!r}, which convwise never writes"
+                f"{shown(node.name)} is a {node.op_type[:60]!r}, which convwise never writes"
             )
         for attribute in node.attribute:
             if attribute.g.node or attribute.graphs or attribute.sparse_tensors:
-                raise ModelFileError(f"{node.name[:60]} holds a graph of its own")
+                raise ModelFileError(f"{shown(node.name)} holds a graph of its own")
             if attribute.t.dims or attribute.t.raw_data:
-                _check_tensor(attribute.t, node.name[:60])
+                _check_tensor(attribute.t, shown(node.name))
 
 
 def _check_tensor(tensor: Any, name: str) -> None:

@@ -18,6 +18,7 @@ from convwise.data.decode import decode_image, read_header
 from convwise.data.render import render
 from convwise.errors import ModelFileError
 from convwise.evaluation.evaluate import SplitName, evaluate
+from convwise.evaluation.paired import PairedCounts, difference_interval
 from convwise.image import ImageFormat
 from convwise.model.trained import TrainedModel
 from convwise.ship.probe import write_probes
@@ -31,7 +32,6 @@ BATCHES = (1, 32, 256)
 SECONDS = 1.0
 # So many values may stand behind one layer while a batch is timed: 1 GiB of float32.
 _MOST_VALUES = 2**28
-_Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -251,27 +251,28 @@ def paired_accuracy(
 ) -> dict[str, Any]:
     """Return both accuracies and the 95 % interval of their difference on the same images.
 
-    Agresti and Min 2005, "Simple improved confidence intervals for comparing matched proportions",
-    section 3: half an image is added to each cell of the 2×2 table.
+    The interval is that of :func:`convwise.evaluation.paired.difference_interval`.
 
     Example:
         >>> labels = np.zeros(4, np.int64)
         >>> ours = np.array([[1, 0]] * 4, np.float32)
         >>> found = paired_accuracy(labels, ours, ours)
         >>> found["difference"], [round(end, 2) for end in found["interval"]]
-        (0.0, [-0.33, 0.33])
+        (0.0, [-0.49, 0.49])
     """
     right = (ours.argmax(axis=1) == labels, theirs.argmax(axis=1) == labels)
-    lost, won = int((right[0] & ~right[1]).sum()), int((~right[0] & right[1]).sum())
-    count, b, c = len(labels) + 2, lost + 0.5, won + 0.5
-    middle = (c - b) / count
-    half = _Z95 * math.sqrt((b + c) - (c - b) ** 2 / count) / count
+    counts = PairedCounts(
+        both=int((right[0] & right[1]).sum()),
+        first=int((right[0] & ~right[1]).sum()),
+        second=int((~right[0] & right[1]).sum()),
+        neither=int((~right[0] & ~right[1]).sum()),
+    )
     return {
-        "images": len(labels),
+        "images": counts.images,
         "reference": float(right[0].mean()),
         "exported": float(right[1].mean()),
-        "difference": (won - lost) / len(labels),
-        "interval": [max(-1.0, middle - half), min(1.0, middle + half)],
+        "difference": counts.difference,
+        "interval": list(difference_interval(counts)),
     }
 
 

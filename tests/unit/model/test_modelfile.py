@@ -361,3 +361,10 @@ def test_a_file_without_a_temperature_has_the_temperature_1(content: bytes, tmp_
     path = tmp_path / "old.safetensors"
     path.write_bytes(with_facts(content, lambda facts: facts.pop("temperature")))
     assert load_model(path).temperature == 1
+
+
+def test_a_header_in_another_encoding_than_utf_8_is_refused(tmp_path: Path) -> None:
+    header = json.dumps({"__metadata__": {}}).encode("utf-16-le")
+    (tmp_path / "m.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ModelFileError, match="its header is no JSON"):
+        load_model(tmp_path / "m.safetensors")
