@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from convwise.data.audit.findings import Audit, Duplicate, Located, NearDuplicate
 from convwise.data.dataset import Decoded
-from convwise.report.asked import Fact
+from convwise.report.facts import Fact
 from convwise.report.audit_counts import Counts, class_counts
 from convwise.report.audit_files import Unread, by_reason
 from convwise.report.audit_thumbs import Thumbnails, Tile

@@ -28,7 +28,7 @@ def render(
     template: str,
     *,
     styles: Sequence[str] = ("style.css",),
-    script: str = "page.js",
+    script: str | Sequence[str] = "page.js",
     **context: object,
 ) -> str:
     """Return a page.
@@ -36,13 +36,14 @@ def render(
     Args:
         template: of the page.
         styles: files beside it that make up its style, in order.
-        script: the file beside it that it runs.
+        script: the file beside it that it runs, or several in order.
         context: what the template fills in.
 
     The templates get ``style``, ``script`` and ``policy``: a Content-Security-Policy that lets
     these two run, by their hashes, and forbids every request.
     """
-    style, program = "".join(map(_asset, styles)), _asset(script)
+    scripts = (script,) if isinstance(script, str) else script
+    style, program = "".join(map(_asset, styles)), "".join(map(_asset, scripts))
     policy = "; ".join(
         [
             "default-src 'none'",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from convwise.report.asked import Fact
+from convwise.report.facts import Fact
 from convwise.report.charts.axes import bounds, round_ticks
 from convwise.report.charts.lines import Axis, Line, line_chart
 from convwise.report.page_writer import render
