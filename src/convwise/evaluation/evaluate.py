@@ -62,7 +62,7 @@ def evaluate(
     dataset = read_as_for_training(model, data, data_options, split)
     dataset = dataclasses.replace(dataset, format=model.image_format)
     decoded = dataset.decode(cache=PixelCache.of_user() if cache else None)
-    store = _relabelled(_chosen(decoded, split), dataset.classes, model.classes)
+    store = relabelled(chosen_split(decoded, split), dataset.classes, model.classes)
     evaluation = evaluate_split(
         model, store, shift_images=shift_images, precision=precision, answer=answer
     )
@@ -90,7 +90,12 @@ def read_as_for_training(
     return dataset
 
 
-def _chosen(decoded: Decoded, split: SplitName) -> PixelStore:
+def chosen_split(decoded: Decoded, split: SplitName) -> PixelStore:
+    """Return the images of a split, or all of them.
+
+    Raises:
+        DataError: none of the split can be read.
+    """
     if split != "all":
         store = decoded.stores[split]
         if not len(store):
@@ -101,7 +106,12 @@ def _chosen(decoded: Decoded, split: SplitName) -> PixelStore:
     return PixelStore.joined(list(decoded.stores.values()))
 
 
-def _relabelled(store: PixelStore, theirs: tuple[str, ...], ours: tuple[str, ...]) -> PixelStore:
+def relabelled(store: PixelStore, theirs: tuple[str, ...], ours: tuple[str, ...]) -> PixelStore:
+    """Return a store whose labels are places in our classes instead of theirs.
+
+    Raises:
+        DataError: we do not know one of their classes.
+    """
     unknown = [name for name in theirs if name not in ours]
     if unknown:
         raise DataError(
