@@ -68,9 +68,7 @@ def _skipped(one: Json) -> Skipped:
 
 
 def _pictures(one: Json) -> tuple[Located, ...]:
-    parts: Sequence[tuple[str, ...]] = [
-        _texts(one, key) for key in ("paths", "splits", "labels")
-    ]
+    parts: Sequence[tuple[str, ...]] = [_texts(one, key) for key in ("paths", "splits", "labels")]
     if len({len(part) for part in parts}) != 1:
         return ()
     return tuple(Located(*each) for each in zip(*parts, strict=True))

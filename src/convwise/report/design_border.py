@@ -12,8 +12,8 @@ from convwise.design.border import border_coverage_map
 from convwise.design.layer import show
 from convwise.design.plan import Plan
 from convwise.errors import DesignError
-from convwise.report.facts import Fact
 from convwise.report.charts.svg import drawing, element
+from convwise.report.facts import Fact
 from convwise.report.pictures import png_data_uri
 from convwise.report.wording import percent
 

@@ -11,7 +11,6 @@ from convwise.design.layer import show
 from convwise.design.memory import BYTES_PER_VALUE, activation_memory
 from convwise.design.plan import Plan
 from convwise.design.side_by_side import learnt_depth
-from convwise.report.facts import Fact
 from convwise.report.design_border import Border, border
 from convwise.report.design_maps import maps_drawing, maps_scale
 from convwise.report.design_picture import example_picture
@@ -22,6 +21,7 @@ from convwise.report.design_words import (
     sentences,
     title_of,
 )
+from convwise.report.facts import Fact
 from convwise.report.layer_table import LayerTable, layer_table
 from convwise.report.page_writer import render
 from convwise.report.pictures import png_data_uri
@@ -89,7 +89,10 @@ def design_page(plan: Plan, batch: int = 1, object_size: int | None = None) -> s
         text=plan.network.to_text(),
     )
     return render(
-        "design.html.j2", script="design.js", styles=("style.css", "layers.css", "design.css"), page=page
+        "design.html.j2",
+        script="design.js",
+        styles=("style.css", "layers.css", "design.css"),
+        page=page,
     )
 
 

@@ -120,9 +120,7 @@ def _card(
     )
 
 
-def _looks(
-    mistake: Prediction, pixels: npt.NDArray[np.uint8], maps: ClassMaps
-) -> tuple[Look, ...]:
+def _looks(mistake: Prediction, pixels: npt.NDArray[np.uint8], maps: ClassMaps) -> tuple[Look, ...]:
     return tuple(
         Look(picture_data_uri(laid_over(pixels, values)), shown(name))
         for values, name in ((maps.predicted, mistake.predicted), (maps.label, mistake.label))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from convwise.report.confusion import Counts
 from convwise.report.data_summary import Data
 from convwise.report.fields import mapping, number
-from convwise.report.shift_section import shift_cost
 from convwise.report.run_folder import Prediction, RunFiles
 from convwise.report.scores import Scores
+from convwise.report.shift_section import shift_cost
 from convwise.report.wording import count, counted, percent, points, shown
 
 # Whoever is told more does none of it.
@@ -65,7 +65,7 @@ def _labels(predictions: Sequence[Prediction]) -> list[NextStep]:
     return [
         NextStep(
             f"Look at the labels of the surest mistakes: {images} {was} made with "
-            f"{percent(_SURE)} or more, and some of these labels may be wrong.",
+            f"{_SURE:.0%} or more, and some of these labels may be wrong.",
             "mistakes",
         )
     ]

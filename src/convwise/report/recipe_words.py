@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from convwise.report.facts import Fact
 from convwise.report.fields import Json, items, mapping, number, objects, text
-from convwise.report.wording import count, counted, duration, label, percent, shown, value
+from convwise.report.wording import count, counted, duration, label, shown, value
 
 _OPTIMIZERS = {"muon": "Muon", "sgd": "SGD with Nesterov momentum", "adamw": "AdamW"}
 _BALANCES = {
@@ -50,17 +50,22 @@ def asked_for(run: Json) -> str | None:
 
     Example:
         >>> asked_for({"asked": {"epochs": 3, "batch_size": 64}})
-        'Asked for: epochs and batch size. All else is convwise’s choice.'
+        'Asked for: epochs and batch size. All other settings are convwise’s choice.'
         >>> asked_for({"asked": {}})
-        'Nothing was asked for: every setting is convwise’s choice.'
+        'No setting was asked for: all are convwise’s choice.'
     """
     if not isinstance(run.get("asked"), dict):
         return None
     names = [shown(key).replace("_", " ") for key in mapping(run, "asked")]
     if not names:
-        return "Nothing was asked for: every setting is convwise’s choice."
+        return "No setting was asked for: all are convwise’s choice."
     listed = " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
-    return f"Asked for: {listed}. All else is convwise’s choice."
+    return f"Asked for: {listed}. All other settings are convwise’s choice."
+
+
+def _per_cent(share: float) -> str:
+    """Return a setting as it was written, not as a measured share with its digits."""
+    return f"{share * 100:.4g}%"
 
 
 def _used(given: object) -> bool:
@@ -79,13 +84,16 @@ def _optimizer(recipe: Json) -> str:
 def _learning_rate(recipe: Json) -> str:
     peak, warmup = number(recipe, "learning_rate") or 0.0, number(recipe, "warmup")
     if warmup:
-        return f"rises from near 0 to {peak:g} in the first {percent(warmup)}, then falls to 0"
+        rise = f"rises from near 0 to {peak:g} in the first {_per_cent(warmup)} of training"
+        return f"{rise}, then falls to 0"
     return f"begins at {peak:g} and falls to 0" if warmup == 0 else f"{peak:g} at most"
 
 
 def _pruning(recipe: Json) -> str:
     share = number(recipe, "prune_easy") or 0.0
-    return f"{percent(share)} of the easy images sit out an epoch, in turns; the others count more"
+    return (
+        f"{_per_cent(share)} of the easy images sit out an epoch, in turns; the others count more"
+    )
 
 
 def _patience(recipe: Json) -> str:
@@ -115,11 +123,11 @@ _CHANGES: dict[str, Callable[[float], str]] = {
     "shift": lambda most: f"moved by up to {counted(most, 'pixel')} each way",
     "flip": lambda _: "mirrored left to right, one in two",
     "rotate": lambda most: f"turned by up to {most:g}° either way",
-    "scale": lambda most: f"enlarged or reduced by up to {percent(most)}",
-    "crop": lambda most: f"cut by up to {percent(most)} of each side",
-    "brightness": lambda most: f"brightness changed by up to {percent(most)}",
-    "contrast": lambda most: f"contrast changed by up to {percent(most)}",
-    "erase": lambda most: f"up to {percent(most)} covered, one in two",
+    "scale": lambda most: f"enlarged or reduced by up to {_per_cent(most)}",
+    "crop": lambda most: f"cut by up to {_per_cent(most)} of each side",
+    "brightness": lambda most: f"brightness changed by up to {_per_cent(most)}",
+    "contrast": lambda most: f"contrast changed by up to {_per_cent(most)}",
+    "erase": lambda most: f"up to {_per_cent(most)} covered, one in two",
     "mixup": lambda alpha: f"blended with another (mixup, alpha {alpha:g})",
     "cutmix": lambda alpha: f"a part from another (CutMix, alpha {alpha:g})",
 }
@@ -156,4 +164,3 @@ def precision_words(run: Json) -> str | None:
         for name in items(heat, "layers")
     ]
     return f"{shown(chosen)}, but fp32 in {', '.join(kept)}" if kept else shown(chosen)
-

@@ -14,6 +14,7 @@ from convwise.report.calibration import Calibration, calibration
 from convwise.report.cell_images import by_cell, cell_images
 from convwise.report.charts.bars import score_line
 from convwise.report.class_maps import ClassMaps
+from convwise.report.class_table import Classes, classes
 from convwise.report.confusion import Matrix, matrix
 from convwise.report.data_summary import Data, data_summary
 from convwise.report.fields import items, mapping, number, text
@@ -21,7 +22,6 @@ from convwise.report.learning import Learning, learning
 from convwise.report.mistakes import Gallery, gallery
 from convwise.report.next_steps import NextStep, next_steps
 from convwise.report.notices import notices
-from convwise.report.class_table import Classes, classes
 from convwise.report.run_cost import Cost, run_cost
 from convwise.report.run_design import Design, plan_of_run, run_design
 from convwise.report.run_folder import RunFiles
