@@ -51,7 +51,8 @@ def _keys(values: Json, key: str) -> tuple[str, ...]:
 
 def _counts(values: Json, key: str) -> dict[str, int]:
     found = mapping(values, key)
-    return {str(name): int(as_number(found[name]) or 0) for name in found}
+    numbers = {str(name): as_number(found[name]) for name in found}
+    return {name: int(images) for name, images in numbers.items() if images is not None}
 
 
 def _texts(values: Json, key: str) -> tuple[str, ...]:
