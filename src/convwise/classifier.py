@@ -32,9 +32,12 @@ from convwise.training.recipe import Recipe
 from convwise.training.storage import write_atomically
 
 if TYPE_CHECKING:
+    from convwise.explain.explanation import Explanation
     from convwise.ship.export import Export, Target
 
 VALIDATION_SHARE = 0.1
+# Each image that is explained takes some hundred answers of the network.
+EXPLAINED = 6
 
 
 class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -205,6 +208,40 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from convwise.ship.export import export
 
         return export(self._fitted(), to, path, **options)
+
+    def explain(
+        self,
+        images: ArrayLike,
+        labels: ArrayLike | None = None,
+        *,
+        target: int | str | None = None,
+        layer: str | None = None,
+        most: int = EXPLAINED,
+    ) -> Explanation:
+        """Return what the network has learnt and what it looks at; a notebook shows it.
+
+        Args:
+            images: as for ``fit``.
+            labels: of the images; with them, mistakes are explained first.
+            target: place or name of the class to explain; None stands for each prediction.
+            layer: whose maps make the class maps; None stands for the last one.
+            most: images that are explained.
+
+        Raises:
+            DataError: the images have another size than those of ``fit``.
+            NotFittedError: ``fit`` was not called.
+            OptionError: there is no such class or layer.
+        """
+        from convwise.explain.explanation import explain
+
+        model, pixels = self._fitted(), self._pixels_to_ask(images)
+        names = [f"image {number}" for number in range(len(pixels))]
+        order = np.arange(len(pixels))
+        if labels is not None:
+            wrong = self.predict(images) != np.asarray(labels)
+            order = np.argsort(~wrong, kind="stable")
+        chosen = [(names[place], pixels[place]) for place in order[:most].tolist()]
+        return explain(model, chosen, target=target, layer=layer)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

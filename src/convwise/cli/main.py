@@ -80,6 +80,15 @@ convwise features efficientnet-lite0 photos/ --out features.npz
 convwise features runs/photos-fast-1 photos/ --out features.parquet
 """,
     ),
+    "explain": (
+        "Show what a network has learnt, what it looks at, and where it errs.",
+        """
+convwise explain runs/fashion-mini-fast-1 fashion-mini
+convwise explain runs/photos-fast-1 shoe.png --target boot
+convwise explain runs/photos-fast-1 photos/ --to explained
+convwise explain runs/photos-fast-1 photos/ --write-labels fixes.csv
+""",
+    ),
     "compare": (
         "Compare runs on the same test images, and tell whether they differ.",
         """

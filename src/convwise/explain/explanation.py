@@ -2,60 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convwise.data.pixel_cache import PixelCache
 from convwise.data.store import PixelStore
-from convwise.design.border import border_coverage_map
 from convwise.errors import DesignError, MissingExtraError
-from convwise.evaluation.evaluate import SplitName, chosen_split, read_as_for_training, relabelled
+from convwise.explain.coverage import Coverage, coverage
 from convwise.explain.figure import Figure
 from convwise.explain.filters import LearnedFilters, learned_filters
 from convwise.explain.gradients import require_captum
 from convwise.explain.in_data import DataExplanation, OnStep, explain_data
-from convwise.explain.one_picture import ExplainedPicture, explain_picture, has_maps
-from convwise.explain.pictures import coloured, png
+from convwise.explain.network import has_maps, row_named
+from convwise.explain.one_picture import ExplainedPicture, explain_picture
 from convwise.explain.pooling import BothPoolings, both_poolings
+from convwise.explain.sources import LoadedSplit
 from convwise.explain.strongest import StrongestInputs, strongest_inputs
+from convwise.explain.subject import class_index
 from convwise.model.trained import TrainedModel
 
 PICTURES = 6
-_Made = TypeVar("_Made")
 # Operations spent on images whose patches may excite a filter.
 PATCH_FLOPS = 5 * 10**11
 FEWEST_FOR_PATCHES, MOST_FOR_PATCHES = 32, 4_000
-
-
-@dataclass(frozen=True, eq=False)
-class Coverage(Figure):
-    """How often each pixel of the image is looked at.
-
-    Args:
-        values: float64, (height, width), 0…1, see :func:`border_coverage_map`.
-    """
-
-    values: NDArray[np.float64]
-
-    def drawn(self) -> NDArray[np.uint8]:
-        """Return it in colours, light where a pixel takes part in many windows."""
-        return coloured(self.values)
-
-    @property
-    def caption(self) -> str:
-        """The corner against the centre."""
-        height, width = self.values.shape
-        corner, centre = self.values[0, 0], self.values[height // 2, width // 2]
-        return (
-            f"How often each pixel is looked at: the corner {corner:.0%}, the centre {centre:.0%}"
-            " of the most"
-        )
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +96,7 @@ def explain(
     Args:
         model: that is explained.
         images: names and pixels, uint8 (height, width, channels) of the model's format.
-        data: of :func:`load_split`, or None.
+        data: of :func:`convwise.explain.sources.load_split`, or None.
         target: place or name of the class to explain; None stands for each picture's prediction.
         layer: whose maps make the class maps; None stands for the last one.
         pictures: how many images of the data to explain one by one, mistakes among them.
@@ -132,109 +105,44 @@ def explain(
     Raises:
         OptionError: there is no such class or layer.
     """
-    in_data = None if data is None else data.explained(model, on_step)
-    chosen = [_Chosen(name, pixels) for name, pixels in images]
+    # Before what takes time, not after it.
+    if layer is not None:
+        row_named(model.network.plan, layer)
+    if target is not None:
+        class_index(model, target)
+    in_data = None if data is None else explain_data(model, data, on_step=on_step)
+    chosen: list[_Chosen] = [(name, pixels, None) for name, pixels in images]
     if in_data is not None:
         chosen += _some_of(in_data, pictures)
     explained = []
-    for number, each in enumerate(chosen, start=1):
+    for number, (name, pixels, label) in enumerate(chosen, start=1):
         on_step(f"explaining picture {number} of {len(chosen)}")
         explained.append(
-            explain_picture(
-                model, each.pixels, name=each.name, label=each.label, target=target, layer=layer
-            )
+            explain_picture(model, pixels, name=name, label=label, target=target, layer=layer)
         )
-    first = chosen[0].pixels if chosen else None
     on_step("looking for what excites each filter")
     return Explanation(
         model=model,
         filters=_or_none(lambda: learned_filters(model)),
         strongest=() if in_data is None else strongest_inputs(model, _for_patches(model, in_data)),
         pictures=tuple(explained),
-        poolings=None if first is None else _or_none(lambda: both_poolings(model, first)),
-        coverage=_or_none(lambda: Coverage(border_coverage_map(model.network.plan)))
-        if has_maps(model)
-        else None,
+        poolings=_or_none(lambda: both_poolings(model, chosen[0][1])) if chosen else None,
+        coverage=_or_none(lambda: coverage(model)) if has_maps(model.network.plan) else None,
         data=in_data,
         notes=tuple(_notes(model, bool(chosen), in_data)),
     )
 
 
-@dataclass(frozen=True, eq=False)
-class LoadedSplit:
-    """A split of a data set in a model's format.
-
-    Args:
-        source: the data set.
-        split: which of its images.
-        store: these, labels in the order of the model's classes.
-        train: the training images, likewise.
-        skipped: how many files could not be read.
-    """
-
-    source: str
-    split: str
-    store: PixelStore
-    train: PixelStore
-    skipped: int = 0
-
-    def explained(self, model: TrainedModel, on_step: OnStep) -> DataExplanation:
-        """Return what a model makes of it."""
-        return explain_data(
-            model,
-            self.store,
-            self.train,
-            source=self.source,
-            split=self.split,
-            skipped=self.skipped,
-            on_step=on_step,
-        )
-
-
-def load_split(
-    model: TrainedModel,
-    data: str | Path,
-    split: SplitName = "test",
-    *,
-    cache: bool = True,
-    **data_options: Any,
-) -> LoadedSplit:
-    """Read a data set in a model's format, split as for its training.
-
-    Args:
-        model: its format, classes and split count.
-        data: a named data set, a folder of class folders, or any other source.
-        split: which images to look at.
-        cache: take decoded pixels from the user's cache, and keep them there.
-        **data_options: passed to ``load_data``.
-
-    Raises:
-        DataError: the data cannot be read, or has a class that the model does not know.
-    """
-    dataset = read_as_for_training(model, data, data_options, split)
-    dataset = dataclasses.replace(dataset, format=model.image_format)
-    decoded = dataset.decode(cache=PixelCache.of_user() if cache else None)
-    store, train = (
-        relabelled(each, dataset.classes, model.classes)
-        for each in (chosen_split(decoded, split), decoded.stores["train"])
-    )
-    return LoadedSplit(str(data), split, store, train, len(decoded.skipped))
-
-
-@dataclass(frozen=True, eq=False)
-class _Chosen:
-    name: str
-    pixels: NDArray[np.uint8]
-    label: str | None = None
+_Chosen = tuple[str, NDArray[np.uint8], str | None]
+"""Name, pixels and class of a picture."""
 
 
 def _some_of(data: DataExplanation, count: int) -> list[_Chosen]:
     """Return some images of the data: the surest mistakes, then right answers of many classes."""
     wrong = [mistake.image for mistake in data.mistakes[: count // 2]]
     images = [*wrong, *_right(data, count - len(wrong))]
-    classes, labels = data.classes, data.store.labels
     return [
-        _Chosen(data.store.ids[image], data.picture(image), classes[labels[image]])
+        (data.store.ids[image], data.picture(image), data.classes[data.store.labels[image]])
         for image in images
     ]
 
@@ -262,11 +170,11 @@ def _for_patches(model: TrainedModel, data: DataExplanation) -> PixelStore:
 
 def _notes(model: TrainedModel, pictures: bool, data: DataExplanation | None) -> list[str]:
     notes = []
-    if not has_maps(model):
+    if not has_maps(model.network.plan):
         notes.append(
-            "This network has no map of more than 1×1 places: filters, feature maps, class maps,"
-            " receptive fields and border coverage do not apply. Occlusion and integrated gradients"
-            " take any network."
+            "No layer of this network leaves a map of more than 1×1 places, so class maps, feature"
+            " maps, receptive fields and border coverage do not apply; occlusion and integrated"
+            " gradients take any network."
         )
     if not pictures:
         notes.append("No image was given; give image files or a data set to see what it looks at.")

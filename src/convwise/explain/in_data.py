@@ -12,11 +12,12 @@ from convwise.data.store import PixelStore
 from convwise.errors import DesignError
 from convwise.evaluation.features import features
 from convwise.evaluation.predict import predict_store
-from convwise.explain.embedding import MOST_EMBEDDED, Embedding, embedding
+from convwise.explain.embedding import Embedding, embedding
 from convwise.explain.figure import Figure
 from convwise.explain.label_errors import LabelError, label_errors
 from convwise.explain.neighbours import Neighbour, nearest
 from convwise.explain.pictures import in_colour, sheet, thumbnail
+from convwise.explain.sources import LoadedSplit
 from convwise.model.head import head_rows
 from convwise.model.trained import TrainedModel
 
@@ -26,6 +27,8 @@ NEIGHBOURS = 5
 SEARCH_FLOPS = 10**12
 FEWEST_SEARCHED = 64
 THUMBNAIL = 48
+# t-SNE of as many takes some seconds, and they still lie apart on a page.
+LAID_OUT = 800
 _TILE = 64
 
 OnStep = Callable[[str], None]
@@ -116,12 +119,8 @@ class DataExplanation(Figure):
 
 def explain_data(
     model: TrainedModel,
-    store: PixelStore,
-    train: PixelStore,
+    data: LoadedSplit,
     *,
-    source: str,
-    split: str,
-    skipped: int = 0,
     seed: int = 0,
     on_step: OnStep = lambda words: None,
 ) -> DataExplanation:
@@ -129,14 +128,11 @@ def explain_data(
 
     Args:
         model: that is explained.
-        store: the images that are looked at, labels in the order of the model's classes.
-        train: the images that the model has learnt from.
-        source: what to call the data set.
-        split: what to call these images of it.
-        skipped: how many files could not be read.
+        data: the images that are looked at, and those that the model has learnt from.
         seed: of the layout in two dimensions.
         on_step: told what is done next.
     """
+    store, train = data.store, data.train
     on_step(f"asking about {len(store):,} images")
     probabilities = predict_store(model, store)
     errors = label_errors(store.labels, probabilities)
@@ -163,8 +159,8 @@ def explain_data(
     )
     on_step("laying images out in two dimensions")
     return DataExplanation(
-        source,
-        split,
+        data.source,
+        data.split,
         store,
         searched,
         len(train),
@@ -174,7 +170,7 @@ def explain_data(
         len(wrong),
         errors,
         _embedding(model, store, predicted, seed),
-        skipped,
+        data.skipped,
     )
 
 
@@ -200,7 +196,7 @@ def _embedding(
 ) -> Embedding | None:
     if not len(store) or not _has_head(model):
         return None
-    images = _some(len(store), min(MOST_EMBEDDED, _affordable(model)))
+    images = _some(len(store), min(LAID_OUT, _affordable(model)))
     chosen = store.select(images)
     pictures = [thumbnail(each, THUMBNAIL) for block in chosen.blocks() for each in block]
     places = embedding(_flat(model, chosen), seed)

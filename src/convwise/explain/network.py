@@ -73,6 +73,11 @@ def rows_with_maps(plan: Plan) -> list[Row]:
     return [row for row in plan.rows if len(row.output_shape) == 3]
 
 
+def has_maps(plan: Plan) -> bool:
+    """Return whether any layer leaves a map of more than 1×1 places."""
+    return any(max(row.output_shape[:2]) > 1 for row in rows_with_maps(plan))
+
+
 def row_named(plan: Plan, name: str) -> Row:
     """Return a row that leaves a map, by its name.
 

@@ -14,7 +14,7 @@ from convwise.evaluation.predict import predict_probabilities
 from convwise.explain.class_map import ClassMap, grad_cam
 from convwise.explain.figure import Figure
 from convwise.explain.gradients import IntegratedGradients, integrated_gradients
-from convwise.explain.network import as_designed, kept_outputs, rows_with_maps
+from convwise.explain.network import as_designed, kept_outputs
 from convwise.explain.occlusion import Occlusion, occlusion
 from convwise.explain.pictures import levels, sheet
 from convwise.explain.receptive import Seen, receptive_field
@@ -187,9 +187,3 @@ def _most_varied(stage: Stage, maps: NDArray[np.float32]) -> StageMaps:
         np.ascontiguousarray(maps[channels]),
         len(maps),
     )
-
-
-def has_maps(model: TrainedModel) -> bool:
-    """Return whether any layer leaves a map of more than 1×1 places."""
-    rows = rows_with_maps(model.network.plan)
-    return any(max(row.output_shape[:2]) > 1 for row in rows)

@@ -84,7 +84,11 @@ class StrongestInputs(Figure):
             f"{self.layer}: {len(self.channels)} of {self.filters} filters, each with the patches"
             f" of {self.images:,} pictures that it answers to most"
         )
-        return words + (f"; {len(self.silent)} filters never answer" if self.silent else "")
+        if not self.silent:
+            return words
+        if len(self.silent) == 1:
+            return words + "; 1 filter never answers"
+        return words + f"; {len(self.silent)} filters never answer"
 
 
 def strongest_inputs(

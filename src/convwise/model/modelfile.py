@@ -86,6 +86,11 @@ def load_model(path: str | Path) -> TrainedModel:
     path = Path(path)
     file = path / FILE_NAME if path.is_dir() else path
     if not file.is_file():
+        if (path / "run.json").is_file():
+            raise ModelFileError(
+                f"the run {path} has no {FILE_NAME} yet: its training goes on, or was ended; wait"
+                f" for it, or go on with it by convwise resume {path}"
+            )
         what = (
             f"the folder {path} holds no {FILE_NAME}" if path.is_dir() else f"{path} does not exist"
         )
