@@ -52,7 +52,7 @@ def _table(listed: tuple[ListedRun, ...], folder: Path) -> Table:
     """Return the runs as a table that usual names leave narrower than 80 columns."""
     # Most runs end as they should: that is no news in each line.
     with_status = any(run.status != FINISHED for run in listed)
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="dim")
     for title in ("run", "data", "network"):
         table.add_column(title, overflow="fold")
     for title in ("epochs", "accuracy", "95 %", "seconds"):
@@ -68,7 +68,7 @@ def _table(listed: tuple[ListedRun, ...], folder: Path) -> Table:
             f"{run.epochs}",
             "–" if run.test_accuracy is None else percent(run.test_accuracy),
             "–" if interval is None else f"{100 * interval[0]:.1f}–{100 * interval[1]:.1f}",
-            "–" if run.seconds is None else f"{run.seconds:,.1f}",
+            "–" if run.seconds is None else f"{run.seconds:,.0f}",
         ]
         table.add_row(*cells, *([run.status] if with_status else []))
     return table

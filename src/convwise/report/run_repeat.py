@@ -77,6 +77,7 @@ def _uses(files: RunFiles) -> tuple[Fact, ...]:
     if source:
         again = shlex.quote(shown(source))
         facts.append(Fact("Score it again", f"convwise evaluate {folder} {again}"))
+        facts.append(Fact("Look inside it", f"convwise explain {folder} {again}"))
     facts += [
         Fact("Ship it", f"convwise export {folder} --to onnx"),
         Fact("Check its files", f"cd {folder} && sha256sum -c SHA256SUMS"),
