@@ -36,6 +36,7 @@ class Data:
         facts: the data in figures.
         findings: one sentence each, with what to do about it.
         counts: images of each class in each split; None where they are not known.
+        uneven: whether classes differ in size, which is worth looking at.
         skipped: files that were left out; None where that is not known.
     """
 
@@ -43,6 +44,7 @@ class Data:
     facts: tuple[Fact, ...]
     findings: tuple[str, ...]
     counts: Counts | None
+    uneven: bool
     skipped: Skipped | None
 
 
@@ -58,6 +60,7 @@ def data_summary(files: RunFiles) -> Data | None:
         facts=facts,
         findings=findings,
         counts=class_counts(audit) if audit and audit.classes else None,
+        uneven=audit is not None and len(set(audit.classes.values())) > 1,
         skipped=_skipped(files),
     )
 

@@ -83,7 +83,7 @@ def _is_work(row: Row) -> bool:
     return bool(row.branches) or any(len(weight.shape) > 1 for weight in row.weights)
 
 
-def maps_drawing(plan: Plan, picture: str) -> Markup:
+def maps_drawing(plan: Plan, picture: str, room: float = _PAGE) -> Markup:
     """Return all maps side by side.
 
     Faces are to one scale, channels to another, flat vectors to a third; :func:`maps_scale` tells
@@ -92,6 +92,7 @@ def maps_drawing(plan: Plan, picture: str) -> Markup:
     Args:
         plan: whole or broken; a broken one ends in the layer that cannot be.
         picture: data URI of what stands on the face of the image.
+        room: pixels that the page has across; boxes stand closer together where it has less.
     """
     told = stops(plan)[:MOST]
     scale = _Scale.of(told)
@@ -99,7 +100,7 @@ def maps_drawing(plan: Plan, picture: str) -> Markup:
     slots = [max(box.width, _label_width(stop)) for box, stop in zip(boxes, told, strict=True)]
     broken = plan.problem is not None and len(told) < MOST
     slots += [_MISSING] * broken
-    gap = min(max((_PAGE - sum(slots)) / max(len(slots) - 1, 1), _NARROW), _WIDE)
+    gap = min(max((room - sum(slots)) / max(len(slots) - 1, 1), _NARROW), _WIDE)
     starts = [2 + sum(slots[:place]) + place * gap for place in range(len(slots))]
     parts: list[Markup] = []
     for stop, box, slot, start in zip(told, boxes, slots, starts, strict=False):

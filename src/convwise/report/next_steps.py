@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from convwise.report.confusion import Counts
 from convwise.report.data_summary import Data
 from convwise.report.fields import mapping, number
-from convwise.report.run_folder import Prediction, RunFiles
+from convwise.report.run_folder import RunFiles
+from convwise.report.run_repeat import with_data
 from convwise.report.scores import Scores
 from convwise.report.shift_section import shift_cost
 from convwise.report.wording import count, counted, percent, points, shown
@@ -25,10 +26,11 @@ _MISCALIBRATED = 0.03
 
 @dataclass(frozen=True)
 class NextStep:
-    """Something to do, and the section of the page that shows why."""
+    """Something to do, the section of the page that shows why, and the command that helps."""
 
     words: str
     section: str
+    command: str | None = None
 
 
 def next_steps(
@@ -48,16 +50,20 @@ def next_steps(
         found.append(
             NextStep(f"Settle what the audit found ({things}) before trusting figures.", "data")
         )
-    found += _labels(files.predictions or ())
+    found += _labels(files)
     if scores is not None:
         found += [*_pair(names, scores.confusion), *_shift(files, scores), *_more_images(scores)]
         found += _calibration(scores)
     return tuple(found[:MOST])
 
 
-def _labels(predictions: Sequence[Prediction]) -> list[NextStep]:
+def _labels(files: RunFiles) -> list[NextStep]:
     """Return where wrong labels are most likely: the network is sure of something else."""
-    sure = [one for one in predictions if one.label != one.predicted and one.probability >= _SURE]
+    sure = [
+        one
+        for one in files.predictions or ()
+        if one.label != one.predicted and one.probability >= _SURE
+    ]
     if not sure:
         return []
     images = counted(len(sure), "mistake")
@@ -67,6 +73,7 @@ def _labels(predictions: Sequence[Prediction]) -> list[NextStep]:
             f"Look at the labels of the surest mistakes: {images} {was} made with "
             f"{_SURE:.0%} or more, and some of these labels may be wrong.",
             "mistakes",
+            with_data(files, "explain", "--write-labels", "fixes.csv"),
         )
     ]
 
@@ -103,14 +110,15 @@ def _shift(files: RunFiles, scores: Scores) -> list[NextStep]:
     far, lost = cost
     taught = number(mapping(files.run, "recipe"), "shift") or 0
     if taught >= far:
-        advice = "use a network that pools globally or has anti-aliased pooling"
+        advice, command = "use a network with global or anti-aliased pooling", None
     else:
-        advice = f"train with --set shift={far:.0f}"
+        advice, command = "teach it shifts", f"--set shift={far:.0f}"
     return [
         NextStep(
             f"If objects will not be centred, {advice}: a shift of {counted(far, 'pixel')} "
             f"costs {points(lost)}.",
             "shift",
+            command,
         )
     ]
 

@@ -20,6 +20,9 @@ from convwise.report.layer_table import LayerTable, layer_table
 from convwise.report.pictures import picture_data_uri
 from convwise.report.wording import count, shown, value
 
+# Pixels across beside the names of the sections.
+_ROOM = 890.0
+
 
 @dataclass(frozen=True)
 class LayerRow:
@@ -100,7 +103,7 @@ def run_design(
     shows = "an image of this run" if own else "an ankle boot"
     return Design(
         said=sentences(network_plan),
-        maps=maps_drawing(network_plan, uri),
+        maps=maps_drawing(network_plan, uri, _ROOM),
         scale=maps_scale(network_plan),
         table=layer_table(network_plan, uri, shows),
         rows=(),

@@ -72,14 +72,26 @@ def _bits(deciding: Json) -> str | None:
 
 def _uses(files: RunFiles) -> tuple[Fact, ...]:
     folder = shlex.quote(shown(files.name))
-    source = text(mapping(files.run, "data"), "source")
     facts = [Fact("Ask it", f"convwise predict {folder} picture.png")]
-    if source:
-        again = shlex.quote(shown(source))
-        facts.append(Fact("Score it again", f"convwise evaluate {folder} {again}"))
-        facts.append(Fact("Look inside it", f"convwise explain {folder} {again}"))
+    if again := with_data(files, "evaluate"):
+        facts.append(Fact("Score it again", again))
+    if inside := with_data(files, "explain"):
+        facts.append(Fact("Look inside it", inside))
     facts += [
         Fact("Ship it", f"convwise export {folder} --to onnx"),
         Fact("Check its files", f"cd {folder} && sha256sum -c SHA256SUMS"),
     ]
     return tuple(facts)
+
+
+def with_data(files: RunFiles, command: str, *further: str) -> str | None:
+    """Return a command that takes a run and its data, or None where the data has no name.
+
+    Example:
+        >>> with_data(RunFiles("a run", {"data": {"source": "photos"}}), "evaluate")
+        "convwise evaluate 'a run' photos"
+    """
+    source = text(mapping(files.run, "data"), "source")
+    if source is None:
+        return None
+    return shlex.join(["convwise", command, shown(files.name), shown(source), *further])

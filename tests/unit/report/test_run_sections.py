@@ -240,10 +240,11 @@ def test_next_steps_follow_from_the_figures(run_maker: Any) -> None:
     confusion = np.diag([50] * 10)
     confusion[6, 0] = 30
     scores = scores_of(folder, confusion=confusion.tolist(), ece=0.001)
-    said = [step.words for step in next_steps(files, scores, data_summary(files), names)]
+    steps = next_steps(files, scores, data_summary(files), names)
+    said = [step.words for step in steps]
     assert said[0].startswith("Settle what the audit found (4 findings)")
     assert any("30 of 30 mistakes (100%) confuse these two" in words for words in said)
-    assert any("train with --set shift=3" in words for words in said)
+    assert "--set shift=3" in [step.command for step in steps if step.section == "shift"]
     assert not any("probabilities" in words for words in said)
 
 
