@@ -49,15 +49,15 @@ def report_folder(folder: Path) -> Path:
     try:
         data: dict[str, Any] = dict(facts["data"])  # type: ignore[call-overload]
         request = DataRequest.from_dict(data["asked"], int(str(facts["seed"])))
-        dataset = request.find()
-        if facts.get("start") is not None:
-            # The pictures were brought to the format of the weights.
-            dataset = dataclasses.replace(dataset, format=model.image_format)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"{folder}: run.json does not tell how its data was read ({error!r}); a report with"
             " pictures can be written for a run whose data convwise read itself"
         ) from None
+    dataset = request.find()
+    if facts.get("start") is not None:
+        # The pictures were brought to the format of the weights.
+        dataset = dataclasses.replace(dataset, format=model.image_format)
     decoded = read(dataset, Watcher(), request.max_bad, request.cache)
     require_same(decoded, data)
     return _report(folder, model, decoded.stores["test"])
