@@ -56,7 +56,7 @@ def picture_data_uri(pixels: npt.NDArray[np.uint8], longest: int = LONGEST_SIDE)
 
 def is_pixelated(pixels: npt.NDArray[np.uint8]) -> bool:
     """Return whether a picture is so small that its pixels should be seen."""
-    return max(pixels.shape[:2]) <= PIXELATED_SIDE
+    return bool(max(pixels.shape[:2]) <= PIXELATED_SIDE)
 
 
 def _image(pixels: npt.NDArray[np.uint8]) -> Image.Image:
