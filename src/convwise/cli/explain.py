@@ -37,6 +37,10 @@ def explain(
     layer: Annotated[
         str | None, Parameter(help="Whose maps make the class map. Default: the last one's.")
     ] = None,
+    place: Annotated[
+        str | None,
+        Parameter(help="ROW,COLUMN of that map: draw what it sees. Default: the strongest place."),
+    ] = None,
     split: Annotated[
         Literal["test", "validation", "train", "all"],
         Parameter(help="Which images of a data set, split as when the model was trained."),
@@ -61,6 +65,7 @@ def explain(
 ) -> int:
     """Show what a network has learnt, what it looks at, and where it errs."""
     page = _require_writable(html, to, write_labels, as_json=json)
+    chosen_place = None if place is None else _place(place)
     if pictures < 0:
         raise OptionError(f"--pictures {pictures} is below 0")
     # torch takes seconds to import: --help and a wrong option answer without it.
@@ -88,6 +93,7 @@ def explain(
             loaded,
             target=_target(trained, target),
             layer=layer,
+            place=chosen_place,
             pictures=pictures,
             on_step=status.update,
         )
@@ -137,6 +143,13 @@ def _read(
     if len(files) > MOST_IMAGES:
         news().print(f"the first {MOST_IMAGES} of {len(files):,} images are explained")
     return images, unread
+
+
+def _place(text: str) -> tuple[int, int]:
+    row, _, column = text.partition(",")
+    if not (row.strip().isdecimal() and column.strip().isdecimal()):
+        raise OptionError(f"--place {text}: write ROW,COLUMN, for example 3,4")
+    return int(row), int(column)
 
 
 def _target(trained: TrainedModel, target: str | None) -> int | str | None:

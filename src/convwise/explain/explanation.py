@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from convwise.data.store import PixelStore
 from convwise.errors import DesignError, MissingExtraError
+from convwise.explain.class_map import last_map
 from convwise.explain.coverage import Coverage, coverage
 from convwise.explain.figure import Figure
 from convwise.explain.filters import LearnedFilters, learned_filters
@@ -19,6 +20,7 @@ from convwise.explain.in_data import DataExplanation, OnStep, explain_data
 from convwise.explain.network import has_maps, row_named
 from convwise.explain.one_picture import ExplainedPicture, explain_picture
 from convwise.explain.pooling import BothPoolings, both_poolings
+from convwise.explain.receptive import place_in
 from convwise.explain.sources import LoadedSplit
 from convwise.explain.strongest import StrongestInputs, strongest_inputs
 from convwise.explain.subject import class_index
@@ -88,6 +90,7 @@ def explain(
     *,
     target: int | str | None = None,
     layer: str | None = None,
+    place: tuple[int, int] | None = None,
     pictures: int = PICTURES,
     on_step: OnStep = lambda words: None,
 ) -> Explanation:
@@ -99,17 +102,15 @@ def explain(
         data: of :func:`convwise.explain.sources.load_split`, or None.
         target: place or name of the class to explain; None stands for each picture's prediction.
         layer: whose maps make the class maps; None stands for the last one.
+        place: (row, column) of these maps, whose receptive field is drawn; None: see
+            :func:`explain_picture`.
         pictures: how many images of the data to explain one by one, mistakes among them.
         on_step: told what is done next.
 
     Raises:
-        OptionError: there is no such class or layer.
+        OptionError: there is no such class, layer or place.
     """
-    # Before what takes time, not after it.
-    if layer is not None:
-        row_named(model.network.plan, layer)
-    if target is not None:
-        class_index(model, target)
+    _require(model, target, layer, place)
     in_data = None if data is None else explain_data(model, data, on_step=on_step)
     chosen: list[_Chosen] = [(name, pixels, None) for name, pixels in images]
     if in_data is not None:
@@ -118,7 +119,9 @@ def explain(
     for number, (name, pixels, label) in enumerate(chosen, start=1):
         on_step(f"explaining picture {number} of {len(chosen)}")
         explained.append(
-            explain_picture(model, pixels, name=name, label=label, target=target, layer=layer)
+            explain_picture(
+                model, pixels, name=name, label=label, target=target, layer=layer, place=place
+            )
         )
     on_step("looking for what excites each filter")
     return Explanation(
@@ -131,6 +134,22 @@ def explain(
         data=in_data,
         notes=tuple(_notes(model, bool(chosen), in_data)),
     )
+
+
+def _require(
+    model: TrainedModel,
+    target: int | str | None,
+    layer: str | None,
+    place: tuple[int, int] | None,
+) -> None:
+    """Find wrong words before what takes time, not after it."""
+    plan = model.network.plan
+    if target is not None:
+        class_index(model, target)
+    if layer is not None or (place is not None and has_maps(plan)):
+        row = last_map(plan) if layer is None else row_named(plan, layer)
+        if place is not None:
+            place_in(row, place)
 
 
 _Chosen = tuple[str, NDArray[np.uint8], str | None]

@@ -10,8 +10,10 @@ import numpy as np
 import torch
 
 from convwise.data.batches import to_input
+from convwise.design.memory import activation_memory
+from convwise.design.plan import Plan
 from convwise.errors import MissingExtraError
-from convwise.evaluation.predict import batch_size_for
+from convwise.evaluation.predict import MOST_BYTES, batch_size_for
 from convwise.explain.attribution import Attribution
 from convwise.explain.network import as_designed, differentiating
 from convwise.explain.subject import Explained, Image, class_index, model_of, picture_of
@@ -65,7 +67,7 @@ def integrated_gradients(
             torch.zeros_like(inputs),
             target=chosen,
             n_steps=steps,
-            internal_batch_size=batch_size_for(model.network.plan),
+            internal_batch_size=_batch_size(model.network.plan),
         )
     return IntegratedGradients(
         values=shares[0].detach().sum(dim=0).float().numpy(),
@@ -75,6 +77,12 @@ def integrated_gradients(
         picture=picture,
         gained=float(logits[0, chosen] - logits[1, chosen]),
     )
+
+
+def _batch_size(plan: Plan) -> int:
+    """Return how many pictures to differentiate at once: all that they leave is kept until then."""
+    affordable = MOST_BYTES // activation_memory(plan).training
+    return max(1, min(batch_size_for(plan), affordable))
 
 
 def require_captum() -> None:

@@ -93,11 +93,11 @@ class DataExplanation(Figure):
 
     def picture(self, image: int) -> NDArray[np.uint8]:
         """Return an image of the split, uint8, (height, width, channels)."""
-        return self.store.take(slice(image, image + 1))[0]
+        return _one(self.store, image)
 
     def train_picture(self, image: int) -> NDArray[np.uint8]:
         """Return an image that was searched, likewise."""
-        return self.train.take(slice(image, image + 1))[0]
+        return _one(self.train, image)
 
     def drawn(self) -> NDArray[np.uint8]:
         """Return a row for each mistake: the image, then its nearest training images."""
@@ -172,6 +172,11 @@ def explain_data(
         _embedding(model, store, predicted, seed),
         data.skipped,
     )
+
+
+def _one(store: PixelStore, image: int) -> NDArray[np.uint8]:
+    picture: NDArray[np.uint8] = store.take(slice(image, image + 1))[0]
+    return picture
 
 
 def _some(length: int, most: int) -> NDArray[np.int64]:

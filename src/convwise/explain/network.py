@@ -25,8 +25,10 @@ def as_designed(network: ConvNet) -> ConvNet:
     Returns:
         In the mode of prediction, without gradients for weights.
     """
-    plain = ConvNet(network.plan, fuse=False)
-    plain.load_state_dict(network.state_dict(), assign=True)
+    # A tensor that is made in inference mode could never take part in a gradient.
+    with torch.inference_mode(False):
+        plain = ConvNet(network.plan, fuse=False)
+        plain.load_state_dict(network.state_dict(), assign=True)
     return plain.requires_grad_(False).eval()
 
 

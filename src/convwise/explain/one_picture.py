@@ -9,16 +9,18 @@ import torch
 from numpy.typing import NDArray
 
 from convwise.data.batches import to_input
+from convwise.design.plan import Row
 from convwise.errors import DesignError, MissingExtraError
 from convwise.evaluation.predict import predict_probabilities
 from convwise.explain.class_map import ClassMap, grad_cam
+from convwise.explain.feature_maps import feature_maps
 from convwise.explain.figure import Figure
 from convwise.explain.gradients import IntegratedGradients, integrated_gradients
 from convwise.explain.network import as_designed, kept_outputs
 from convwise.explain.occlusion import Occlusion, occlusion
 from convwise.explain.pictures import levels, sheet
 from convwise.explain.receptive import Seen, receptive_field
-from convwise.explain.stages import Stage, some_stages
+from convwise.explain.stages import Stage, some_stages, stages
 from convwise.explain.subject import class_index
 from convwise.model.trained import TrainedModel
 
@@ -75,7 +77,8 @@ class ExplainedPicture:
         class_map: by Grad-CAM; None for a network without maps.
         occlusion: by covering parts of it.
         gradients: integrated gradients; None where captum is not installed.
-        seen: what the strongest place of the class map sees; None likewise.
+        seen: what a place of a map sees; unless told, the strongest answer of the last filters that
+            see less than the picture. None likewise.
         maps: of some layers of filters.
     """
 
@@ -110,6 +113,7 @@ def explain_picture(
     label: str | None = None,
     target: int | str | None = None,
     layer: str | None = None,
+    place: tuple[int, int] | None = None,
 ) -> ExplainedPicture:
     """Explain one picture.
 
@@ -120,9 +124,12 @@ def explain_picture(
         label: its class, where that is known.
         target: place or name of the class to explain; None stands for the predicted one.
         layer: whose maps make the class map; None stands for the last one.
+        place: (row, column) of that map, whose receptive field is drawn; None stands for where most
+            speaks for the class in the layer; without one, for the strongest answer of the last
+            filters that see less than the picture.
 
     Raises:
-        OptionError: there is no such class or layer.
+        OptionError: there is no such class, layer or place.
     """
     probabilities = predict_probabilities(model, picture[np.newaxis])[0]
     order = np.argsort(-probabilities, kind="stable")[:BEST].tolist()
@@ -136,7 +143,7 @@ def explain_picture(
         class_map=found,
         occlusion=occlusion(model, picture, chosen),
         gradients=_gradients(model, picture, chosen),
-        seen=None if found is None else _seen(model, picture, found),
+        seen=None if found is None else _seen(model, picture, found, layer, place),
         maps=_stage_maps(model, picture),
     )
 
@@ -159,10 +166,30 @@ def _gradients(
         return None
 
 
-def _seen(model: TrainedModel, picture: NDArray[np.uint8], found: ClassMap) -> Seen:
-    strongest = int(found.evidence.argmax())
-    place = divmod(strongest, found.evidence.shape[1])
-    return receptive_field(model, picture, found.layer, place)
+def _seen(
+    model: TrainedModel,
+    picture: NDArray[np.uint8],
+    found: ClassMap,
+    layer: str | None,
+    place: tuple[int, int] | None,
+) -> Seen:
+    row = _last_within(model) if layer is None and place is None else None
+    if row is not None:
+        answers = feature_maps(model, picture, row.name).max(axis=0)
+        strongest = divmod(int(answers.argmax()), answers.shape[1])
+        return receptive_field(model, picture, row.name, strongest)
+    strongest = divmod(int(found.evidence.argmax()), found.evidence.shape[1])
+    return receptive_field(model, picture, found.layer, place or strongest)
+
+
+def _last_within(model: TrainedModel) -> Row | None:
+    """Return the last filters' map whose places see less than the picture."""
+    image = model.image_format
+    for stage in reversed(stages(model.network.plan)):
+        seen = stage.output.receptive_field
+        if seen is not None and seen[0] < image.height and seen[1] < image.width:
+            return stage.output
+    return None
 
 
 def _stage_maps(model: TrainedModel, picture: NDArray[np.uint8]) -> tuple[StageMaps, ...]:

@@ -31,6 +31,7 @@ def on_image(values: NDArray[np.floating], row: Row, image: tuple[int, int]) -> 
 
 def _shares(places: int, field: ReceptiveField | None, pixels: int) -> NDArray[np.float64]:
     """Return the share that each place has in each pixel of one axis, (pixels, places)."""
+    middles: NDArray[np.floating]
     if field is None:
         middles = (np.arange(places) + 0.5) * pixels / places - 0.5
     else:

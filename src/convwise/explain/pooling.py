@@ -178,4 +178,5 @@ def _stretched(tile: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.u
     """Return a tile in another size, each of its values a rectangle."""
     down = np.arange(rows) * tile.shape[0] // rows
     along = np.arange(columns) * tile.shape[1] // columns
-    return tile[down][:, along]
+    made: NDArray[np.uint8] = tile[down][:, along]
+    return made

@@ -132,10 +132,20 @@ def receptive_field(
     """
     model = model_of(classifier)
     row = row_named(model.network.plan, layer)
-    rows, columns = row.output_shape[:2]
-    wanted = (rows // 2, columns // 2) if place is None else place
-    if not (0 <= wanted[0] < rows and 0 <= wanted[1] < columns):
-        raise OptionError(f"{layer} leaves {rows}×{columns} places; there is no place {wanted}")
+    middle = (row.output_shape[0] // 2, row.output_shape[1] // 2)
+    wanted = place_in(row, middle if place is None else place)
     image_format = model.image_format
     box = box_of(row, wanted, (image_format.height, image_format.width))
     return Seen(layer, wanted, box, picture_of(model, image))
+
+
+def place_in(row: Row, place: tuple[int, int]) -> tuple[int, int]:
+    """Return a place of a row's map.
+
+    Raises:
+        OptionError: the map has no such place.
+    """
+    rows, columns = row.output_shape[:2]
+    if not (0 <= place[0] < rows and 0 <= place[1] < columns):
+        raise OptionError(f"{row.name} leaves {rows}×{columns} places; there is no place {place}")
+    return place

@@ -29,13 +29,6 @@ class Stage:
     filters: Row
     output: Row
 
-    @property
-    def words(self) -> str:
-        """Its name, and behind what its map is looked at."""
-        if self.output is self.filters:
-            return self.filters.name
-        return f"{self.filters.name}, behind {self.output.name}"
-
 
 def stages(plan: Plan) -> tuple[Stage, ...]:
     """Return all layers of filters, in order of execution.

@@ -49,8 +49,8 @@ class StrongestInputs(Figure):
     Args:
         layer: of the filters.
         behind: the row whose map was looked at: the layer, or what normalises and activates it.
-        channels: numbers of the filters that are shown.
-        patches: for each of these, the strongest first, one a picture; none for a silent filter.
+        channels: numbers of the filters that are shown; silent ones are not.
+        patches: for each of these, the strongest first, one a picture.
         seen: rows and columns that a place of the map sees, in pixels.
         silent: numbers of all filters of the layer that gave one and the same answer everywhere.
         filters: how many filters the layer has.
@@ -67,8 +67,8 @@ class StrongestInputs(Figure):
     images: int
 
     def rows(self) -> list[NDArray[np.uint8]]:
-        """Return for each filter that is not silent a strip of its patches."""
-        return [_strip(patches) for patches in self.patches if patches]
+        """Return for each filter a strip of its patches."""
+        return [_strip(patches) for patches in self.patches]
 
     def drawn(self) -> NDArray[np.uint8]:
         """Return a sheet: a row for each filter, the strongest patch first."""
@@ -111,7 +111,7 @@ def strongest_inputs(
         classifier: a fitted Classifier or a trained model.
         images: in the model's format.
         most_stages: layers of filters to look at; of more, the first, the last and some between.
-        channels: filters of a layer to show; of more, evenly chosen ones.
+        channels: filters of a layer to show, evenly chosen among those that answer at all.
         each: patches of a filter.
 
     Returns:
@@ -177,8 +177,10 @@ class _Search:
 
     def result(self, images: PixelStore | NDArray[np.uint8], most: int) -> StrongestInputs:
         silent = np.flatnonzero(self.values[0] == self.least)
-        count = min(most, self.filters)
-        chosen = np.linspace(0, self.filters - 1, count).round().astype(int).tolist()
+        answering = np.flatnonzero(self.values[0] != self.least)
+        count = min(most, len(answering))
+        places = np.linspace(0, len(answering) - 1, count).round().astype(int)
+        chosen = answering[places].tolist()
         row = self.stage.output
         size = images.shape[:2] if isinstance(images, PixelStore) else images.shape[1:3]
         box = box_of(row, (0, 0), (size[0], size[1]))
@@ -186,10 +188,7 @@ class _Search:
             layer=self.stage.filters.name,
             behind=row.name,
             channels=tuple(chosen),
-            patches=tuple(
-                () if channel in silent else self._patches(images, channel, (size[0], size[1]))
-                for channel in chosen
-            ),
+            patches=tuple(self._patches(images, channel, (size[0], size[1])) for channel in chosen),
             seen=(box.height, box.width),
             silent=tuple(silent.tolist()),
             filters=self.filters,

@@ -63,7 +63,9 @@ def picture_of(model: TrainedModel, image: Image) -> NDArray[np.uint8]:
         except DecodeError as error:
             named = "the image" if isinstance(image, bytes) else str(image)
             raise DataError(f"{named}: {error.reason}") from None
-    return resized(_one(np.asarray(image))[np.newaxis], model.image_format)[0]
+    batch = resized(_one(np.asarray(image))[np.newaxis], model.image_format)
+    picture: NDArray[np.uint8] = batch[0]
+    return picture
 
 
 def class_index(model: TrainedModel, target: int | str) -> int:

@@ -12,22 +12,13 @@ from convwise.design.border import border_coverage_map
 from convwise.design.layer import show
 from convwise.design.plan import Plan
 from convwise.errors import DesignError
+from convwise.explain.pictures import coloured
 from convwise.report.charts.svg import drawing, element
 from convwise.report.facts import Fact
 from convwise.report.pictures import png_data_uri
 from convwise.report.wording import percent
 
 _SIDE, _LEGEND = 320.0, 56.0
-# From never looked at to most often: each colour is lighter than the one before, so that the
-# picture also reads in grey.
-_COLOURS = (
-    (18, 22, 48),
-    (28, 63, 110),
-    (15, 112, 140),
-    (72, 168, 156),
-    (168, 215, 150),
-    (250, 243, 184),
-)
 
 
 @dataclass(frozen=True)
@@ -93,8 +84,8 @@ def _chart(coverage: npt.NDArray[np.float64]) -> Markup:
     zoom = _SIDE / max(height, width)
     wide, high = width * zoom, height * zoom
     top = high + 22
-    scale = png_data_uri(_coloured(np.linspace(0, 1, 256)[np.newaxis]))
-    heat = png_data_uri(_coloured(coverage))
+    scale = png_data_uri(coloured(np.linspace(0, 1, 256)[np.newaxis]))
+    heat = png_data_uri(coloured(coverage))
     legend = [
         element("image", href=scale, y=top, width=wide, height=10, preserveAspectRatio="none"),
         *(
@@ -122,11 +113,3 @@ def _chart(coverage: npt.NDArray[np.float64]) -> Markup:
         element("rect", class_="border-frame", width=wide, height=high),
         *legend,
     )
-
-
-def _coloured(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-    """Return uint8 (height, width, 3) for shares 0…1."""
-    stops = np.linspace(0, 1, len(_COLOURS))
-    colours = np.array(_COLOURS, dtype=np.float64)
-    bands = [np.interp(shares, stops, colours[:, band]) for band in range(3)]
-    return np.stack(bands, axis=-1).round().astype(np.uint8)

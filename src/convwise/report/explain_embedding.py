@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from markupsafe import Markup
 
 from convwise.explain.embedding import Embedding
@@ -54,8 +55,11 @@ def layout(data: DataExplanation) -> Layout | None:
 
 
 def _chart(found: Embedding, data: DataExplanation) -> Markup:
-    points = [_point(found, data, place) for place in range(len(found.images))]
-    wrong = int((found.labels != found.predicted).sum())
+    mistaken = found.labels != found.predicted
+    # What is drawn last lies on top: the mistakes.
+    order = np.argsort(mistaken, kind="stable").tolist()
+    points = [_point(found, data, place) for place in order]
+    wrong = int(mistaken.sum())
     return drawing(
         "embedding",
         "The images in two dimensions",

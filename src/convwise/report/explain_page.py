@@ -129,8 +129,8 @@ def _picture(picture: ExplainedPicture) -> PictureCard:
         tiles.append(Tile(shot(picture.class_map.drawn(), picture.class_map.caption), words))
     covered = picture.occlusion
     words = (
-        f"Occlusion: the worst {show(covered.window)} cover takes {shown(covered.label)} from"
-        f" {percent(covered.probability)} to {percent(covered.lowest)}"
+        f"Occlusion: {show(covered.window)} covered take {shown(covered.label)} from"
+        f" {percent(covered.probability)} to {percent(covered.lowest)} at the most"
     )
     tiles.append(Tile(shot(covered.drawn(), covered.caption), words))
     if picture.gradients is not None:
@@ -139,7 +139,10 @@ def _picture(picture: ExplainedPicture) -> PictureCard:
         )
     if picture.seen is not None:
         seen = picture.seen
-        words = f"What the map’s strongest place sees: {seen.box.height}×{seen.box.width} pixels"
+        words = (
+            f"What place {seen.place} of {seen.layer} sees: {seen.box.height}×{seen.box.width}"
+            " pixels"
+        )
         tiles.append(Tile(shot(seen.drawn(), seen.caption), words))
     maps = tuple(
         Strip(
@@ -168,16 +171,17 @@ def _filters(filters: LearnedFilters) -> Strip:
 def _layer(layer: StrongestInputs) -> LayerCard:
     words = f"Each place sees {show(layer.seen)} pixels. "
     if len(layer.channels) < layer.filters:
-        words += f"{len(layer.channels)} of {layer.filters} filters, evenly chosen"
+        words += f"{len(layer.channels)} of {layer.filters} filters"
     else:
         words += f"All {counted(layer.filters, 'filter')}"
     words += f"; patches of {counted(layer.images, 'image')}."
     if layer.silent:
-        words += f" {counted(len(layer.silent), 'filter')} of the layer never answer."
+        words += f" {counted(len(layer.silent), 'filter')} of the layer never answer"
+        words += "s." if len(layer.silent) == 1 else "."
     strips = tuple(
         Strip(
             str(channel),
-            "never answers" if not patches else "",
+            "",
             tuple(photo(patch.pixels, f"Answer {patch.value:.3g}", 48) for patch in patches),
         )
         for channel, patches in zip(layer.channels, layer.patches, strict=True)

@@ -40,10 +40,9 @@ def _of_data(data: DataExplanation) -> list[str]:
     ]
     if data.label_errors:
         number = len(data.label_errors)
-        verb = "is" if number == 1 else "are"
         said.append(
-            f"{counted(number, 'label')} {verb} likely wrong: the network is surer of another class"
-            " than it is of that class on average."
+            f"{counted(number, 'label')} may be wrong: the network is surer of another class than"
+            " it is, on average, of that class’s own images."
         )
     return said
 

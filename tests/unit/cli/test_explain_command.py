@@ -164,6 +164,8 @@ def test_the_smallest_format_is_explained(capsys, tmp_path):
         (["fashion-mini", "photos"], "are both data sets"),
         (["one.png", "--layer", "conv7"], "no layer 'conv7'"),
         (["one.png", "--target", "cow"], "no class 'cow'"),
+        (["one.png", "--place", "3"], "--place 3: write ROW,COLUMN"),
+        (["one.png", "--place", "5,0"], "pool1 leaves 5×6 places; there is no place (5, 0)"),
         (["one.png", "--target", "7"], "class 7 is not between 0 and 1"),
     ],
 )

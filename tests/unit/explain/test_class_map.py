@@ -86,7 +86,7 @@ def test_the_map_lies_where_its_places_look(made):
         ("conv 4 3 | norm | relu | global_maxpool | dense classes", "activation1"),
         ("conv 4 3 | residual\n  conv 4 3 same\nglobal_avgpool\ndense classes", "add1"),
         ("conv 4 3 relu | conv 4 10 relu | flatten | dense classes", "conv1"),
-        ("conv classes 3 same | global_avgpool", "conv1"),
+        ("conv 2 3 same | global_avgpool", "conv1"),
     ],
 )
 def test_the_last_map_of_more_than_one_place_is_chosen(made, text, layer):

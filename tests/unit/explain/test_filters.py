@@ -56,7 +56,8 @@ def test_what_has_no_filters_is_told(made):
 def test_a_stage_ends_where_its_map_is_complete(made):
     text = "conv 4 3 norm relu | maxpool 2 | conv 4 3 | flatten | dense classes"
     plan = made(text).network.plan
-    assert [stage.words for stage in stages(plan)] == ["conv1, behind activation1", "conv2"]
+    found = [(stage.filters.name, stage.output.name) for stage in stages(plan)]
+    assert found == [("conv1", "activation1"), ("conv2", "conv2")]
 
 
 def test_some_stages_are_the_first_the_last_and_some_between(made):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from convwise.data.store import PixelStore
 from convwise.explain.feature_maps import feature_maps
@@ -35,7 +36,7 @@ def test_patches_are_those_of_the_largest_answers(made):
         values = [patch.value for patch in patches]
         np.testing.assert_allclose(values, strongest, atol=1e-5)
         for patch in patches:
-            assert maps[patch.image, channel][patch.place] == np.float32(patch.value)
+            assert maps[patch.image, channel][patch.place] == pytest.approx(patch.value, abs=1e-5)
             box = patch.box
             cut = NOISE[patch.image, box.top : box.top + 8, box.left : box.left + 8]
             np.testing.assert_array_equal(patch.pixels, cut)
@@ -51,7 +52,8 @@ def test_silent_filters_are_counted_and_have_no_patches(made):
     )
     (found,) = strongest_inputs(model, NOISE)
     assert found.silent == (1,)
-    assert [bool(patches) for patches in found.patches] == [True, False, True]
+    assert found.channels == (0, 2)
+    assert all(found.patches)
     assert found.caption.endswith("; 1 filter never answers")
 
 

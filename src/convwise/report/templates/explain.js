@@ -56,6 +56,7 @@
     link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
     link.download = "fixes.csv";
     link.click();
-    URL.revokeObjectURL(link.href);
+    // The browser is still to read it.
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   });
 })();
