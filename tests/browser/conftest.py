@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+# axe-core 4.10.3, unchanged, under the Mozilla Public License 2.0 that lies beside it.
+AXE = Path(__file__).parent / "vendored" / "axe.min.js"
 CHROMIUM = Path(os.environ.get("CONVWISE_CHROMIUM", "/usr/bin/chromium"))
 
 
@@ -56,12 +58,40 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture(scope="session")
-def made_up_run() -> ModuleType:
+def module_at() -> Callable[[str], ModuleType]:
+    """Return what imports a test module by its path: some make what pages are made from."""
+
+    def find(path: str) -> ModuleType:
+        place = Path(__file__).parents[1] / path
+        spec = importlib.util.spec_from_file_location(f"shown_{place.stem}", place)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def made_up_run(module_at: Callable[[str], ModuleType]) -> ModuleType:
     """Return the module that makes run folders for the unit tests of the report."""
-    path = Path(__file__).parents[1] / "unit" / "report" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("made_up_run", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at("unit/report/conftest.py")
+
+
+@pytest.fixture(scope="session")
+def faults() -> Callable[..., list[str]]:
+    """Return what asks axe for the serious and critical faults of a page, each in a line."""
+    source = AXE.read_text(encoding="utf-8")
+
+    def ask(page: Any) -> list[str]:
+        page.evaluate(source)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        return [
+            f"{one['impact']}: {one['id']}: {node['html'][:160]}: {node['failureSummary']}"
+            for one in found["violations"]
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"][:3]
+        ]
+
+    return ask

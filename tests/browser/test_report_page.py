@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from convwise.report import pictures_wanted, write_report
+from convwise.report.cell_images import by_cell
+from convwise.report.run_folder import read_predictions
 
 pytestmark = pytest.mark.browser
 
@@ -23,14 +26,25 @@ RUNS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="session")
-def pages(made_up_run: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def folders(made_up_run: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {
+        name: made_up_run.make_run(tmp_path_factory.mktemp("run"), **options)
+        for name, options in RUNS.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def pages(folders: dict[str, Path]) -> dict[str, Path]:
     written = {}
-    for name, options in RUNS.items():
-        folder = made_up_run.make_run(tmp_path_factory.mktemp("run"), **options)
+    for name, folder in folders.items():
         pixels = np.arange(784, dtype=np.uint8).reshape(28, 28, 1)
         pictures = dict.fromkeys(pictures_wanted(folder), pixels)
         written[name] = write_report(folder, pictures)
     return written
+
+
+def made_up_names(folder: Path) -> list[str]:
+    return list(json.loads((folder / "run.json").read_text())["data"]["classes"])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -95,10 +109,64 @@ def test_hostile_name_is_read_as_text(visit, pages):
     assert "<script>alert(1)</script>" in page.locator("#confusion-words").inner_text()
 
 
-def test_pictures_are_shown(visit, pages):
+def test_pictures_of_mistakes_are_shown(visit, pages):
     page = visit(pages["ten classes"])
-    sizes = page.evaluate("[...document.images].map(image => image.naturalWidth)")
+    sizes = page.evaluate(
+        "[...document.querySelectorAll('.gallery img')].map(image => image.naturalWidth)"
+    )
     assert sizes == [28] * 24
+
+
+def shown_images(page: Any) -> list[str]:
+    return page.evaluate(
+        "[...document.querySelectorAll('#confusion-images img')]"
+        ".filter(image => image.naturalWidth > 0).map(image => image.title)"
+    )
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_click_on_a_cell_shows_its_images(visit, pages, folders, width):
+    page = visit(pages["ten classes"], width)
+    predictions = read_predictions(folders["ten classes"] / "predictions.csv")
+    mistaken = by_cell(predictions, made_up_names(folders["ten classes"]))
+    row, column = max(
+        (place for place in mistaken if place[0] != place[1]), key=lambda at: len(mistaken[at])
+    )
+    page.locator("[data-confusion] tbody tr").nth(row).locator("td").nth(column).click()
+    assert shown_images(page) == [one.id for one in mistaken[row, column]][:24]
+    page.locator("[data-confusion] tbody tr").nth(row).locator("td").nth(row).click()
+    assert shown_images(page) == [one.id for one in mistaken[row, row]][:12]
+    assert "least sure" in page.inner_text("#confusion-lead")
+
+
+def test_arrow_keys_show_the_images_of_the_cell_they_reach(visit, pages, folders):
+    page = visit(pages["ten classes"])
+    predictions = read_predictions(folders["ten classes"] / "predictions.csv")
+    mistaken = by_cell(predictions, made_up_names(folders["ten classes"]))
+    page.locator("[data-confusion] td[tabindex='0']").focus()
+    for key in ("Home", *["ArrowUp"] * 10):
+        page.keyboard.press(key)
+    assert shown_images(page) == [one.id for one in mistaken[0, 0]][:12]
+    for column in range(1, 10):
+        page.keyboard.press("ArrowRight")
+        assert shown_images(page) == [one.id for one in mistaken.get((0, column), [])][:24]
+
+
+def test_a_frequent_mistake_in_the_list_opens_its_cell(visit, pages):
+    page = visit(pages["ten classes"])
+    button = page.locator("[data-cell]").nth(1)
+    row, column = map(int, button.get_attribute("data-cell").split(","))
+    button.focus()
+    page.keyboard.press("Enter")
+    cell = page.locator("[data-confusion] tbody tr").nth(row).locator("td").nth(column)
+    assert cell.get_attribute("aria-selected") == "true"
+    assert shown_images(page)
+
+
+def test_layers_of_the_run_show_what_they_see(visit, pages):
+    page = visit(pages["ten classes"])
+    page.locator("[data-layers] tbody th", has_text="conv1").first.click()
+    assert "conv1: the place in the middle sees 3×3 pixels" in page.inner_text("#field-words")
 
 
 def test_page_says_all_without_its_script(browser, pages):

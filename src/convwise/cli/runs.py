@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from convwise.report.run_list import ListedRun, RunList
 
 UNFINISHED = ("running",)
+FINISHED = "finished"
 MOST_NAMED = 8
 PIPE_COLUMNS = 240
 
@@ -48,26 +49,28 @@ def runs(
 
 
 def _table(listed: tuple[ListedRun, ...], folder: Path) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    """Return the runs as a table that usual names leave narrower than 80 columns."""
+    # Most runs end as they should: that is no news in each line.
+    with_status = any(run.status != FINISHED for run in listed)
+    table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="dim")
     for title in ("run", "data", "network"):
         table.add_column(title, overflow="fold")
-    for title in ("epochs", "accuracy", "95 % interval", "seconds"):
+    for title in ("epochs", "accuracy", "95 %", "seconds"):
         table.add_column(title, justify="right", no_wrap=True)
-    for title in ("precision", "status"):
-        table.add_column(title, no_wrap=True)
+    if with_status:
+        table.add_column("status", no_wrap=True)
     for run in listed:
         interval = run.test_accuracy_interval
-        table.add_row(
+        cells = [
             run.run.removeprefix(f"{folder}/"),
             run.data or "–",
             run.network or "–",
             f"{run.epochs}",
             "–" if run.test_accuracy is None else percent(run.test_accuracy),
-            "–" if interval is None else f"{100 * interval[0]:.1f} … {100 * interval[1]:.1f}",
-            "–" if run.seconds is None else f"{run.seconds:,.1f}",
-            run.precision or "–",
-            run.status,
-        )
+            "–" if interval is None else f"{100 * interval[0]:.1f}–{100 * interval[1]:.1f}",
+            "–" if run.seconds is None else f"{run.seconds:,.0f}",
+        ]
+        table.add_row(*cells, *([run.status] if with_status else []))
     return table
 
 

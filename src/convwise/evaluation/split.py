@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convwise.data.store import PixelStore
+from convwise.evaluation.calibration import calibration_bins
 from convwise.evaluation.metrics import score
 from convwise.evaluation.predict import Answer, PredictionPrecision, predict_store
 from convwise.evaluation.shift import shift_robustness
@@ -28,7 +29,8 @@ class Evaluation:
 
     Args:
         figures: plain JSON values, see ``metrics.score``; with ``temperature``, with ``unscaled``
-            (``nll`` and ``ece`` without it), and with ``shift`` where it was measured.
+            (``nll`` and ``ece`` without it), with ``unscaled_calibration`` (its bins without it),
+            and with ``shift`` where it was measured.
         labels: int64 (images,).
         probabilities: float32 (images, classes).
         ids: a name for each image.
@@ -70,7 +72,9 @@ def evaluate_split(
     )
     figures = score(store.labels, probabilities, model.classes)
     figures["temperature"] = model.temperature
-    figures["unscaled"] = asdict(sureness(store.labels, unscaled(probabilities, model.temperature)))
+    plain = unscaled(probabilities, model.temperature)
+    figures["unscaled"] = asdict(sureness(store.labels, plain))
+    figures["unscaled_calibration"] = calibration_bins(store.labels, plain)
     figures["shift"] = []
     if shift_images:
         affordable = SHIFT_FLOPS // max(model.network.plan.total_flops, 1)

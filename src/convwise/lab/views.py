@@ -12,7 +12,7 @@ from convwise.lab.page import Lab, Page
 from convwise.lab.places import UnknownIdError
 from convwise.report.page_writer import environment as report_environment
 
-SHARED = ("style.css", "design.css", "compare.css", "study.css", "design.js")
+SHARED = ("style.css", "layers.css", "design.css", "compare.css", "study.css", "design.js")
 """Files of the report that pages of the lab are shown with."""
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from convwise.data.audit.findings import Audit, Duplicate, Located, NearDuplicate
 from convwise.data.dataset import Decoded
-from convwise.report.asked import Fact
 from convwise.report.audit_counts import Counts, class_counts
 from convwise.report.audit_files import Unread, by_reason
 from convwise.report.audit_thumbs import Thumbnails, Tile
@@ -20,6 +19,7 @@ from convwise.report.audit_words import (
     split_words,
     steps,
 )
+from convwise.report.facts import Fact
 from convwise.report.page_writer import render
 from convwise.report.wording import counted, label, shown
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convwise.data.audit.findings import Audit, NearDuplicate
-from convwise.report.asked import Fact, listing
+from convwise.report.facts import Fact, listing
 from convwise.report.wording import count, counted
 
 _FITTED = {"pad": "padded", "crop": "cropped", "stretch": "stretched"}

@@ -31,13 +31,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Pair:
-    """A class and one that it is mistaken for."""
+    """A class and one that it is mistaken for, with their places among the classes."""
 
     label: str
     predicted: str
     count: int
     share: float
     words: str
+    row: int
+    column: int
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def words(names: Sequence[str], counts: Counts, row: int, column: int) -> str:
 def pairs(names: Sequence[str], counts: Counts) -> tuple[Pair, ...]:
     """Return the pairs that are mistaken, the most frequent first."""
     found = [
-        Pair(names[i], names[j], here, here / sum(row), words(names, counts, i, j))
+        Pair(names[i], names[j], here, here / sum(row), words(names, counts, i, j), i, j)
         for i, row in enumerate(counts)
         for j, here in enumerate(row)
         if here and i != j

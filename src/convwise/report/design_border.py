@@ -13,8 +13,8 @@ from convwise.design.layer import show
 from convwise.design.plan import Plan
 from convwise.errors import DesignError
 from convwise.explain.pictures import coloured
-from convwise.report.asked import Fact
 from convwise.report.charts.svg import drawing, element
+from convwise.report.facts import Fact
 from convwise.report.pictures import png_data_uri
 from convwise.report.wording import percent
 

@@ -77,7 +77,11 @@ def last_map(plan: Plan) -> Row | None:
 
 
 def field_drawing(
-    chosen: Field, fields: Sequence[Field], image: tuple[int, int, int], picture: str
+    chosen: Field,
+    fields: Sequence[Field],
+    image: tuple[int, int, int],
+    picture: str,
+    shows: str,
 ) -> Markup:
     """Return the picture with one field on it; the page's script moves it to others.
 
@@ -86,6 +90,7 @@ def field_drawing(
         fields: all that may be drawn; they settle how much is shown around the image.
         image: (height, width, channels).
         picture: data URI of an image of these proportions.
+        shows: what is seen in it.
     """
     height, width, _ = image
     across = _margin(width, [(field.box[0], field.box[2]) for field in fields])
@@ -118,7 +123,7 @@ def field_drawing(
     return drawing(
         "design-field",
         "What one place sees",
-        f"A picture of an ankle boot of {show(image[:2])} pixels. {chosen.words}",
+        f"A picture of {show(image[:2])} pixels: {shows}. {chosen.words}",
         (wide * zoom, high * zoom),
         inside,
     )

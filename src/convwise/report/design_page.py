@@ -11,12 +11,9 @@ from convwise.design.layer import show
 from convwise.design.memory import BYTES_PER_VALUE, activation_memory
 from convwise.design.plan import Plan
 from convwise.design.side_by_side import learnt_depth
-from convwise.report.asked import Fact
 from convwise.report.design_border import Border, border
-from convwise.report.design_field import field_drawing, field_of, last_map
 from convwise.report.design_maps import maps_drawing, maps_scale
 from convwise.report.design_picture import example_picture
-from convwise.report.design_table import Part, parts
 from convwise.report.design_words import (
     amount,
     bytes_of_memory,
@@ -24,6 +21,8 @@ from convwise.report.design_words import (
     sentences,
     title_of,
 )
+from convwise.report.facts import Fact
+from convwise.report.layer_table import LayerTable, layer_table
 from convwise.report.page_writer import render
 from convwise.report.pictures import png_data_uri
 from convwise.report.wording import count, counted
@@ -39,17 +38,6 @@ class Fix:
 
 
 @dataclass(frozen=True)
-class Table:
-    """The layers, their totals, and the picture beside them."""
-
-    parts: tuple[Part, ...]
-    params: str
-    flops: str
-    field: Markup
-    words: str
-
-
-@dataclass(frozen=True)
 class DesignPage:
     """The template's whole context."""
 
@@ -62,7 +50,7 @@ class DesignPage:
     warnings: tuple[Advice, ...]
     maps: Markup
     scale: str
-    table: Table | None
+    table: LayerTable | None
     border: Border | None
     cost: tuple[Fact, ...]
     text: str
@@ -87,7 +75,7 @@ def design_page(plan: Plan, batch: int = 1, object_size: int | None = None) -> s
     return render(
         "design.html.j2",
         script="design.js",
-        styles=("style.css", "design.css"),
+        styles=("style.css", "layers.css", "design.css"),
         page=design_contents(plan, batch, object_size),
     )
 
@@ -117,7 +105,7 @@ def design_contents(
         warnings=advise(plan, object_size),
         maps=maps_drawing(plan, picture, room),
         scale=maps_scale(plan),
-        table=_table(plan, picture) if plan.rows else None,
+        table=layer_table(plan, picture, "an ankle boot") if plan.rows else None,
         border=border(plan),
         cost=_cost(plan, batch),
         text=plan.network.to_text(),
@@ -145,19 +133,6 @@ def _fix(plan: Plan) -> Fix | None:
     if plan.problem is None:
         return None
     return Fix(plan.problem.layer, plan.problem.message, plan.problem.fixes)
-
-
-def _table(plan: Plan, picture: str) -> Table:
-    chosen = last_map(plan) or plan.rows[-1]
-    field = field_of(chosen, plan.image)
-    fields = [field_of(row, plan.image) for row in plan.rows]
-    return Table(
-        parts=parts(plan, chosen),
-        params=count(plan.total_params),
-        flops=count(plan.total_flops),
-        field=field_drawing(field, fields, plan.image, picture),
-        words=field.words,
-    )
 
 
 def _cost(plan: Plan, batch: int) -> tuple[Fact, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from convwise.report.charts.curves import accuracy_curves, loss_curves
+from convwise.report.charts.curves import accuracy_curves, loss_curves, rate_curve
 from convwise.report.fields import Json, number
 from convwise.report.wording import percent
 
@@ -15,7 +15,7 @@ KEYS = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy"
 
 @dataclass(frozen=True)
 class Learning:
-    """A sentence, two charts and the numbers behind them (one row of text an epoch)."""
+    """A sentence, up to three charts and the numbers behind them (one row of text an epoch)."""
 
     summary: str
     charts: tuple[Markup, ...]
@@ -33,6 +33,9 @@ def learning(history: tuple[Json, ...]) -> Learning | None:
         training, validation = values[f"train_{what}"], values[f"validation_{what}"]
         if any(value is not None for value in (*training, *validation)):
             charts.append(draw(epochs, training, validation))
+    rates = [number(one, "learning_rate") for one in history]
+    if len(epochs) > 1 and any(rate for rate in rates):
+        charts.append(rate_curve(epochs, rates))
     rows = tuple(_row(epoch, one) for epoch, one in zip(epochs, history, strict=True))
     return Learning(_summary(epochs, values["validation_accuracy"]), tuple(charts), rows)
 

@@ -28,7 +28,7 @@ def render(
     template: str,
     *,
     styles: Sequence[str] = ("style.css",),
-    script: str = "page.js",
+    script: str | Sequence[str] = (),
     **context: object,
 ) -> str:
     """Return a page.
@@ -36,19 +36,20 @@ def render(
     Args:
         template: of the page.
         styles: files beside it that make up its style, in order.
-        script: the file beside it that it runs.
+        script: the file beside it that it runs, or several in order; most pages need none.
         context: what the template fills in.
 
-    The templates get ``style``, ``script`` and ``policy``: a Content-Security-Policy that lets
-    these two run, by their hashes, and forbids every request.
+    The templates get ``style``, ``script`` and ``policy``: a Content-Security-Policy that allows
+    these two, by their hashes, and forbids every request.
     """
-    style, program = "".join(map(_asset, styles)), _asset(script)
+    scripts = (script,) if isinstance(script, str) else script
+    style, program = "".join(map(_asset, styles)), "".join(map(_asset, scripts))
     policy = "; ".join(
         [
             "default-src 'none'",
             "img-src data:",
             f"style-src '{_hash(style)}'",
-            f"script-src '{_hash(program)}'",
+            f"script-src '{_hash(program) if program else 'none'}'",
             "base-uri 'none'",
             "form-action 'none'",
         ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from convwise.report.asked import Fact
 from convwise.report.charts.axes import bounds, round_ticks
 from convwise.report.charts.lines import Axis, Line, line_chart
+from convwise.report.facts import Fact
 from convwise.report.page_writer import render
 from convwise.report.wording import count, shown
 from convwise.training.rate_range import RateRange

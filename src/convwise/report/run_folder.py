@@ -35,7 +35,10 @@ class Prediction:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """What a run folder holds; a file that is missing is empty here."""
+    """What a run folder holds; a file that is missing is empty here.
+
+    Of the model file only its size is taken, in bytes.
+    """
 
     name: str
     run: Json
@@ -43,6 +46,7 @@ class RunFiles:
     metrics: Json | None = None
     predictions: tuple[Prediction, ...] | None = None
     audit: Json | None = None
+    model_bytes: int | None = None
 
 
 def read_run(folder: Path) -> RunFiles:
@@ -66,6 +70,7 @@ def read_run(folder: Path) -> RunFiles:
         metrics=_read_object(folder / "metrics.json"),
         predictions=read_predictions(folder / "predictions.csv"),
         audit=_read_object(folder / "audit.json"),
+        model_bytes=_size(folder / "model.safetensors"),
     )
 
 
@@ -130,6 +135,13 @@ def _read_object(path: Path) -> Json | None:
     if not isinstance(content, dict):
         raise DataError(f"{path}: holds no JSON object; evaluate or train again")
     return content
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _read_text(path: Path) -> str | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,18 +9,29 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from convwise.report.asked import Asked, Fact, asked
-from convwise.report.charts.bars import score_line, share_bar
+from convwise.report.asked import Asked, asked
+from convwise.report.calibration import Calibration, calibration
+from convwise.report.cell_images import by_cell, cell_images
+from convwise.report.charts.bars import score_line
+from convwise.report.class_maps import ClassMaps
+from convwise.report.class_table import Classes, classes
 from convwise.report.confusion import Matrix, matrix
-from convwise.report.fields import Json, as_number, items, mapping, number, objects, text
+from convwise.report.data_summary import Data, data_summary
+from convwise.report.fields import items, mapping, number, text
 from convwise.report.learning import Learning, learning
 from convwise.report.mistakes import Gallery, gallery
+from convwise.report.next_steps import NextStep, next_steps
 from convwise.report.notices import notices
-from convwise.report.results import Classes, Measured, calibration, classes, shift
+from convwise.report.run_cost import Cost, run_cost
+from convwise.report.run_design import Design, plan_of_run, run_design
 from convwise.report.run_folder import RunFiles
+from convwise.report.run_repeat import Repeat, run_repeat
 from convwise.report.scores import Scores, read_scores
-from convwise.report.verdict import images_per_second, train_seconds, verdict
-from convwise.report.wording import count, counted, duration, label, moment, percent, shown, value
+from convwise.report.shift_section import Shift, shift
+from convwise.report.verdict import verdict
+from convwise.report.wording import moment, percent, shown
+
+Pictures = Mapping[str, npt.NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -37,35 +46,6 @@ class Score:
 
 
 @dataclass(frozen=True)
-class LayerRow:
-    """One line of the table of layers."""
-
-    name: str
-    layer: str
-    output_shape: str
-    params: str
-    bar: Markup
-
-
-@dataclass(frozen=True)
-class Design:
-    """The network as text, and its layers where run.json lists them."""
-
-    text: str | None
-    rows: tuple[LayerRow, ...]
-    total: str | None
-
-
-@dataclass(frozen=True)
-class Repeat:
-    """What someone needs to run it again."""
-
-    command: str | None
-    facts: tuple[Fact, ...]
-    versions: tuple[Fact, ...]
-
-
-@dataclass(frozen=True)
 class RunPage:
     """The template's whole context."""
 
@@ -74,26 +54,32 @@ class RunPage:
     notices: tuple[str, ...]
     score: Score | None
     verdict: tuple[str, ...]
-    asked: Asked
-    learning: Learning | None
+    steps: tuple[NextStep, ...]
     split: str
     images: int
     matrix: Matrix | None
+    cell_images: Markup | None
     classes: Classes | None
-    calibration: Measured | None
-    shift: Measured | None
     gallery: Gallery | None
+    calibration: Calibration | None
+    shift: Shift | None
+    learning: Learning | None
+    data: Data | None
     design: Design | None
+    asked: Asked
+    cost: Cost | None
     repeat: Repeat
-    cost: tuple[Fact, ...]
 
 
-def run_page(files: RunFiles, pictures: Mapping[str, npt.NDArray[np.uint8]]) -> RunPage:
+def run_page(
+    files: RunFiles, pictures: Pictures, maps: Mapping[str, ClassMaps] | None = None
+) -> RunPage:
     """Return what the page shows.
 
     Args:
         files: the files of a run.
         pictures: uint8 (height, width, channels) per id of predictions.csv.
+        maps: class maps of mistakes, per id.
 
     Raises:
         DataError: a picture is of another kind.
@@ -104,25 +90,38 @@ def run_page(files: RunFiles, pictures: Mapping[str, npt.NDArray[np.uint8]]) -> 
     """
     scores = read_scores(files.metrics)
     created = text(files.run, "created")
+    names = class_names(files, scores)
+    data, network_plan = data_summary(files), plan_of_run(files.run)
+    cards = None if files.predictions is None else gallery(files.predictions, pictures, maps)
+    example = _example(files, pictures)
     return RunPage(
         title=_title(files),
         created=moment(created) if created else None,
         notices=notices(files, scores),
         score=_score(scores) if scores else None,
         verdict=verdict(files, scores),
-        asked=asked(files),
-        learning=learning(files.history),
+        steps=next_steps(files, scores, data, names),
         split=scores.split if scores else "test",
         images=scores.images if scores else 0,
-        matrix=matrix(_names(files, scores), scores.confusion) if scores else None,
+        matrix=matrix(names, scores.confusion) if scores else None,
+        cell_images=cell_images(by_cell(files.predictions or (), names), len(names), pictures),
         classes=classes(scores) if scores else None,
-        calibration=calibration(scores) if scores else None,
-        shift=shift(scores) if scores else None,
-        gallery=None if files.predictions is None else gallery(files.predictions, pictures),
-        design=_design(mapping(files.run, "network")),
-        repeat=_repeat(files.run),
-        cost=_cost(files),
+        gallery=cards,
+        calibration=calibration(scores, files.run) if scores else None,
+        shift=shift(scores, files.run, example) if scores else None,
+        learning=learning(files.history),
+        data=data,
+        design=run_design(files.run, network_plan, example),
+        asked=asked(files),
+        cost=run_cost(files, network_plan),
+        repeat=run_repeat(files),
     )
+
+
+def class_names(files: RunFiles, scores: Scores | None = None) -> list[str]:
+    """Return the classes in the order of the confusion matrix."""
+    names = [str(name) for name in items(mapping(files.run, "data"), "classes")]
+    return names or [one.name for one in (scores.per_class if scores else ())]
 
 
 def _title(files: RunFiles) -> str:
@@ -131,11 +130,6 @@ def _title(files: RunFiles) -> str:
     if network and data:
         return f"{shown(network)} on {shown(data)}"
     return shown(network or data or files.name)
-
-
-def _names(files: RunFiles, scores: Scores) -> list[str]:
-    names = [str(name) for name in items(mapping(files.run, "data"), "classes")]
-    return names or [one.name for one in scores.per_class]
 
 
 def _score(scores: Scores) -> Score:
@@ -151,78 +145,12 @@ def _score(scores: Scores) -> Score:
     )
 
 
-def _design(network: Json) -> Design | None:
-    notation, rows = text(network, "text"), objects(network, "rows")
-    if notation is None and not rows:
-        return None
-    total = sum(number(row, "params") or 0 for row in rows)
-    return Design(
-        text=notation,
-        rows=tuple(_layer_row(row, total) for row in rows),
-        total=count(total) if rows else None,
-    )
-
-
-def _layer_row(row: Json, total: float) -> LayerRow:
-    params = number(row, "params") or 0
-    sides = [as_number(side) for side in items(row, "output_shape")]
-    return LayerRow(
-        name=shown(row.get("name", "")),
-        layer=value(row.get("layer")),
-        output_shape=" × ".join(f"{side:.0f}" for side in sides if side is not None) or "–",
-        params=count(params) if params else "–",
-        bar=share_bar(params / total if total else 0),
-    )
-
-
-def _repeat(run: Json) -> Repeat:
-    data, machine = mapping(run, "data"), mapping(run, "machine")
-    facts = []
-    seed = number(run, "seed")
-    if seed is not None:
-        facts.append(Fact("Seed", f"{seed:.0f}"))
-    fingerprint = text(data, "fingerprint")
-    if fingerprint:
-        facts.append(Fact("Data fingerprint (SHA-256)", shown(fingerprint)))
-    facts += [Fact(label(key), value(of)) for key, of in machine.items() if key == "system"]
-    own = text(run, "convwise")
-    versions = mapping(run, "versions")
-    numbers = [Fact("convwise", shown(own))] if own and "convwise" not in versions else []
-    numbers += [Fact(shown(key), shown(versions[key])) for key in versions]
-    command = text(run, "command")
-    return Repeat(command, tuple(facts), tuple(numbers))
-
-
-def _cost(files: RunFiles) -> tuple[Fact, ...]:
-    facts = []
-    seconds, threads = train_seconds(files), number(files.run, "threads")
-    if seconds is not None:
-        facts.append(Fact("Training", duration(seconds)))
-        if threads:
-            facts.append(Fact("Training × threads", duration(seconds * threads)))
-    # history.jsonl counts seconds from the start of training.
-    ends = [0.0, *(end for epoch in files.history if (end := number(epoch, "seconds")))]
-    if len(ends) > 1:
-        each = [end - start for start, end in itertools.pairwise(ends)]
-        facts.append(Fact("An epoch (median)", duration(statistics.median(each))))
-    speed = images_per_second(files)
-    if speed is not None:
-        facts.append(Fact("Speed", f"{counted(speed, 'image')} a second"))
-    facts += _machine(mapping(files.run, "machine"))
-    return tuple(facts)
-
-
-def _machine(machine: Json) -> list[Fact]:
-    facts = []
-    cpu, cores, memory = (
-        text(machine, "cpu"),
-        number(machine, "cores"),
-        number(machine, "memory_gb"),
-    )
-    if cpu:
-        facts.append(Fact("Processor", shown(cpu)))
-    if cores:
-        facts.append(Fact("Cores", count(cores)))
-    if memory:
-        facts.append(Fact("Memory", f"{memory:.1f} GB"))
-    return facts
+def _example(files: RunFiles, pictures: Pictures) -> npt.NDArray[np.uint8] | None:
+    """Return an image of the run that is as the network sees it, to draw on."""
+    form = mapping(files.run, "image_format")
+    size = (number(form, "height"), number(form, "width"))
+    for one in files.predictions or ():
+        found = pictures.get(one.id)
+        if found is not None and found.shape[:2] == size:
+            return found
+    return None

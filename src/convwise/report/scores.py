@@ -49,6 +49,7 @@ class Scores:
     temperature: float | None = None
     unscaled_nll: float | None = None
     unscaled_ece: float | None = None
+    unscaled_calibration: tuple[Bin, ...] = ()
 
 
 def read_scores(metrics: Json | None) -> Scores | None:
@@ -80,12 +81,13 @@ def _scores(split: str, found: Json, accuracy: float, images: int) -> Scores:
         ece=number(found, "ece"),
         per_class=tuple(_class_score(one) for one in objects(found, "per_class")),
         confusion=_confusion(found),
-        calibration=tuple(one for entry in objects(found, "calibration") for one in _bin(entry)),
+        calibration=_bins(found, "calibration"),
         shift=_shift(found),
         shift_images=None if shift_images is None else int(shift_images),
         temperature=number(found, "temperature"),
         unscaled_nll=number(mapping(found, "unscaled"), "nll"),
         unscaled_ece=number(mapping(found, "unscaled"), "ece"),
+        unscaled_calibration=_bins(found, "unscaled_calibration"),
     )
 
 
@@ -103,6 +105,10 @@ def _class_score(one: Json) -> ClassScore:
 def _confusion(found: Json) -> tuple[tuple[int, ...], ...]:
     rows = (row for row in items(found, "confusion") if isinstance(row, list))
     return tuple(tuple(int(as_number(count) or 0) for count in row) for row in rows)
+
+
+def _bins(found: Json, key: str) -> tuple[Bin, ...]:
+    return tuple(one for entry in objects(found, key) for one in _bin(entry))
 
 
 def _bin(entry: Json) -> tuple[Bin, ...]:

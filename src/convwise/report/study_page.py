@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convwise.report.asked import Fact
+from convwise.report.facts import Fact
 from convwise.report.page_writer import render
 from convwise.report.study_charts import Figure, Strip, curves, differences, growth, strips
 from convwise.report.wording import count, counted, duration, moment, percent, shown

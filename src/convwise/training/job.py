@@ -14,6 +14,8 @@ from convwise.data.audit.audit import audit
 from convwise.data.dataset import Decoded
 from convwise.design.plan import Plan
 from convwise.errors import DivergedError, OptionError
+from convwise.evaluation.predict import LARGEST_BATCH
+from convwise.evaluation.speed import prediction_speed
 from convwise.evaluation.split import evaluate_split
 from convwise.image import ImageFormat
 from convwise.model.pretrained.start import Start
@@ -193,6 +195,7 @@ class Job:
         watcher.message("scoring the test split, once")
         test = evaluate_split(fitted.model, stores["test"])
         validation = evaluate_split(fitted.model, stores["validation"], shift_images=0)
+        speed = prediction_speed(fitted.model, stores["test"].take(slice(0, LARGEST_BATCH)))
         model = dataclasses.replace(fitted.model, measured=measured_facts(self.decoded, test))
         folder.write_model(model)
         facts = facts | {
@@ -201,6 +204,7 @@ class Job:
             "result": result_facts(fitted, test, validation),
             "early_stopping": fitted.best.to_dict() if fitted.best else None,
             "temperature": fitted.scaling.to_dict() if fitted.scaling else None,
+            "prediction": speed.to_dict() if speed else None,
         }
         folder.write_results(test, validation, fitted.model.classes)
         folder.write_json("run.json", facts)

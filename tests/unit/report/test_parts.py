@@ -23,9 +23,9 @@ from convwise.report.charts.svg import element, spread
 from convwise.report.confusion import matrix, shade
 from convwise.report.mistakes import gallery, surest_mistakes
 from convwise.report.pictures import LONGEST_SIDE, png_data_uri
-from convwise.report.results import shift
 from convwise.report.run_folder import Prediction, read_predictions
 from convwise.report.scores import read_scores
+from convwise.report.shift_section import shift
 from convwise.report.verdict import most_mistaken_for
 from convwise.report.wording import duration, percent
 
@@ -77,9 +77,12 @@ def test_gallery_without_a_picture_still_has_the_card():
     assert (shown.cards[0].probability, shown.cards[0].label_probability) == ("90.0%", "5.0%")
 
 
-def test_pictures_wanted_keeps_to_its_limit(run_maker):
+def test_pictures_wanted_are_the_surest_mistakes_and_then_those_behind_the_cells(run_maker):
     folder = run_maker()
-    assert pictures_wanted(folder, limit=3) == pictures_wanted(folder)[:3]
+    wanted = pictures_wanted(folder)
+    predictions = read_predictions(folder / "predictions.csv")
+    assert wanted[:24] == [one.id for one in surest_mistakes(predictions)[:24]]
+    assert len(wanted) == len(set(wanted)) > 100
 
 
 def test_predictions_may_hold_commas_quotes_and_line_ends(tmp_path):
@@ -202,7 +205,7 @@ def test_shift_sentence_tells_the_cost_of_the_farthest():
         }
     )
     assert scores is not None
-    measured = shift(scores)
+    measured = shift(scores, {}, None)
     assert measured is not None
     assert measured.summary == (
         "A shift of 2 pixels costs 10.0 points: accuracy falls from 90.0% to 80.0%, "

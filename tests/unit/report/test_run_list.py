@@ -98,10 +98,27 @@ def test_the_command_prints_a_line_a_run_and_tells_the_rest(
     lines = out.splitlines()
     assert len(lines) == 4
     assert lines[1].split()[:5] == ["a", "photos", "fast", "4", "90.00"]
-    assert "89.0 … 91.0" in lines[1]
+    assert "89.0–91.0" in lines[1]
+    assert lines[0].split()[-1] == "status"
     assert "killed; still training, or killed" in err
     assert "broken: " in err
     assert "no runs: " in err
+
+
+def test_usual_runs_fit_a_terminal_of_80_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        write(
+            tmp_path / f"fashion-mnist-fast-{number}",
+            data={"name": "fashion-mnist"},
+            result=result(0.9367, 234.5) | {"epochs": 28},
+        )
+    assert command(["runs", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= 80
+    assert "status" not in lines[0]
 
 
 def test_the_command_gives_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,18 +67,12 @@ def test_all_sections_of_a_finished_run_are_there(run_maker):
     page = page_of(run_maker())
     found = re.findall(r'<section id="(\w+)">', page)
     assert found == [
-        "asked",
-        "learning",
-        "confusion",
-        "classes",
-        "calibration",
-        "shift",
-        "mistakes",
-        "network",
-        "repeat",
-        "cost",
+        *("next", "confusion", "classes", "mistakes", "calibration", "shift"),
+        *("data", "network", "asked", "learning", "cost", "repeat"),
     ]
-    assert [target[1:] for target in links_of(page).targets if target[:1] == "#"][1:] == found
+    navigation = re.search(r"<nav.*?</nav>", page, re.DOTALL)
+    assert navigation is not None
+    assert [target[1:] for target in links_of(navigation[0]).targets] == found
 
 
 def test_hostile_class_names_are_text(run_maker):
@@ -92,7 +86,9 @@ def test_hostile_class_names_are_text(run_maker):
     assert "\u202e" not in page
 
 
-@pytest.mark.parametrize("key", ["command", "network", "data", "recipe", "versions", "machine"])
+@pytest.mark.parametrize(
+    "key", ["command", "network", "data", "recipe", "versions", "machine", "start", "asked"]
+)
 def test_hostile_words_in_run_json_are_text(run_maker, key):
     evil = "<script>alert(2)</script>"
     value = evil if key == "command" else {evil: evil, "name": evil, "text": evil, "cpu": evil}
@@ -122,19 +118,20 @@ def test_policy_names_the_hashes_of_the_page_as_it_was_written(run_maker):
 
 def test_pictures_of_the_surest_mistakes_are_inside(run_maker):
     folder = run_maker()
-    wanted = pictures_wanted(folder)
-    assert len(wanted) == 24
-    page = page_of(folder, **{name: np.full((28, 28, 3), 7, np.uint8) for name in wanted})
-    assert page.count("data:image/png;base64,") == 24
+    surest = pictures_wanted(folder)[:24]
+    page = page_of(folder, **{name: np.full((28, 28, 3), 7, np.uint8) for name in surest})
+    gallery = re.search(r'<section id="mistakes">.*?</section>', page, re.DOTALL)
+    assert gallery is not None
+    assert gallery[0].count("data:image/png;base64,") == 24
 
 
-def test_page_of_ten_classes_is_small(run_maker):
-    folder = run_maker()
+def test_a_page_with_large_pictures_of_noise_stays_below_five_megabytes(run_maker):
+    folder = run_maker(images_per_class=40, mistakes=0.5)
     rng = np.random.default_rng(0)
-    pictures = {
-        name: rng.integers(0, 256, (28, 28, 3), np.uint8) for name in pictures_wanted(folder)
-    }
-    assert write_report(folder, pictures).stat().st_size < 300_000
+    noise = rng.integers(0, 256, (64, 224, 224, 3), np.uint8)
+    wanted = pictures_wanted(folder)
+    pictures = {name: noise[place % 64] for place, name in enumerate(wanted)}
+    assert 100_000 < write_report(folder, pictures).stat().st_size < 5_000_000
 
 
 def test_page_is_valid_utf8_even_with_broken_file_names(run_maker):
@@ -149,13 +146,13 @@ def test_page_is_valid_utf8_even_with_broken_file_names(run_maker):
 )
 def test_a_missing_file_leaves_its_part_out(run_maker, missing):
     parts = {
-        "history.jsonl": "learning",
-        "metrics.json": "confusion",
-        "predictions.csv": "mistakes",
-        "audit.json": "",
+        "history.jsonl": '<section id="learning">',
+        "metrics.json": '<section id="confusion">',
+        "predictions.csv": '<section id="mistakes">',
+        "audit.json": "Images of each class",
     }
     page = page_of(run_maker(without=[missing]))
-    assert f'<section id="{parts[missing]}">' not in page
+    assert parts[missing] not in page
     assert '<section id="repeat">' in page
 
 
@@ -178,9 +175,32 @@ def test_run_json_alone_makes_a_page(tmp_path):
     assert "This run has not been scored." in page_of(tmp_path)
 
 
-@pytest.mark.parametrize("key", ["asked", "recipe", "network", "data", "precision", "machine"])
+@pytest.mark.parametrize(
+    "key",
+    ["asked", "recipe", "network", "data", "precision", "machine", "start", "prediction"],
+)
 def test_an_odd_value_in_run_json_is_passed_over(run_maker, key):
     assert "<section" in page_of(run_maker(**{key: ["not", "an", "object"]}))
+
+
+@pytest.mark.parametrize("layers", ["x", [1], [{"layer": "Conv2D"}], [{"layer": "Flatten"}]])
+def test_a_network_that_cannot_be_planned_again_is_told_as_run_json_lists_it(run_maker, layers):
+    rows = [{"name": "conv1", "layer": "Conv2D", "output_shape": [28, 28, 8], "params": 80}]
+    page = page_of(run_maker(network={"name": "odd", "layers": layers, "rows": rows}))
+    assert "All parameters" in page
+    assert "Layer by layer" not in page
+
+
+def test_images_of_cells_cannot_end_their_element(run_maker):
+    folder = run_maker(classes=("</script><b>", "<!--", "c"), mistakes=0.5)
+    pictures = {name: np.zeros((8, 8, 1), np.uint8) for name in pictures_wanted(folder)}
+    page = page_of(folder, **pictures)
+    kept = re.search(r'id="cell-images">(.*?)</script>', page, re.DOTALL)
+    assert kept is not None
+    assert "<" not in kept[1]
+    assert set(json.loads(kept[1])) <= {
+        f"{row},{column}" for row in range(3) for column in range(3)
+    }
 
 
 def test_one_epoch_without_mistakes(run_maker):
@@ -188,6 +208,7 @@ def test_one_epoch_without_mistakes(run_maker):
     assert "One epoch, after which" in page
     assert "No class has a mistake." in page
     assert "There are none among 1,000 test images." in page
+    assert "confuse these two" not in page
 
 
 @pytest.mark.parametrize("classes", [2, 24, 25, 120, 121])

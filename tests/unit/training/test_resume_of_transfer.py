@@ -80,7 +80,7 @@ def timeless(folder: Path) -> dict[str, Any]:
     for values in (*history, facts["result"]):
         for name in ("seconds", "train_seconds", "images_per_second"):
             values.pop(name, None)
-    for name in ("created", "precision", "kernels", "saving"):
+    for name in ("created", "precision", "kernels", "saving", "prediction"):
         facts.pop(name)
     checkpoint = load_checkpoint(folder / "checkpoint")
     return {

@@ -72,7 +72,7 @@ def test_run_json_tells_what_was_asked_and_what_came_of_it(run: Run, decoded: De
         *("convwise", "status", "command", "created", "asked", "recipe", "network", "image_format"),
         *("data", "seed", "threads", "precision", "precision_by_layer", "kernels", "versions"),
         *("machine", "result", "fuse", "saving", "decides_bits", "setbacks"),
-        *("temperature", "early_stopping"),
+        *("temperature", "early_stopping", "prediction"),
     }
     assert (facts["status"], facts["command"]) == ("finished", "convwise train bars/")
     assert facts["asked"] == {"epochs": 2, "batch_size": 10, "prune_easy": 0.0}

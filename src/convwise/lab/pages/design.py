@@ -126,4 +126,4 @@ def _context(lab: Lab) -> dict[str, Any]:
     }
 
 
-PAGE = Page("design", "Design", router, ("design.css",), _context)
+PAGE = Page("design", "Design", router, ("layers.css", "design.css"), _context)

@@ -1,4 +1,4 @@
-"""Loss and accuracy over the epochs."""
+"""Loss, accuracy and learning rate over the epochs."""
 
 from __future__ import annotations
 
@@ -21,6 +21,28 @@ def loss_curves(epochs: Sequence[int], training: Values, validation: Values) -> 
 def accuracy_curves(epochs: Sequence[int], training: Values, validation: Values) -> Markup:
     """Return the accuracy 0…1 of training and validation for each epoch, drawn in per cent."""
     return _curves("accuracy", "Accuracy (%)", epochs, training, validation)
+
+
+def rate_curve(epochs: Sequence[int], rates: Values) -> Markup:
+    """Return the learning rate at the end of each epoch."""
+    _, high = bounds([rate for rate in rates if rate is not None], (0.0, 1.0))
+    across = Axis("Epoch", whole_ticks(max(epochs)), "{:.0f}".format, low=1, high=max(epochs))
+    upwards = Axis("Learning rate", round_ticks(0.0, high), "{:g}".format)
+
+    def reading(index: int) -> str:
+        rate = rates[index]
+        told = "not measured" if rate is None else f"learning rate {rate:.3g}"
+        return f"Epoch {epochs[index]}: {told}"
+
+    return line_chart(
+        "rate-curve",
+        "Learning rate at the end of each epoch",
+        f"Highest at {high:.3g}. {reading(0)}. {reading(len(epochs) - 1)}.",
+        epochs,
+        [Line("rate", "first", tuple(rates))],
+        (across, upwards),
+        reading,
+    )
 
 
 def _curves(

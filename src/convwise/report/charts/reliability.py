@@ -32,15 +32,23 @@ class Bin:
     accuracy: float
 
 
-def reliability_diagram(bins: Sequence[Bin]) -> Markup:
-    """Return the diagram as SVG; bins without images must have been left out."""
+def reliability_diagram(
+    bins: Sequence[Bin], key: str = "reliability", title: str = "Reliability diagram"
+) -> Markup:
+    """Return the diagram as SVG.
+
+    Args:
+        bins: at least one; those without images must have been left out.
+        key: unique on the page.
+        title: what it shows.
+    """
     floor = HEIGHT - BOTTOM - STRIP
     x = Scale(0, 1, LEFT, WIDTH - RIGHT, TICKS)
     plot = Plot(x, Scale(0, 1, floor - 18, TOP, TICKS))
     low = Plot(x, Scale(0, max(one.images for one in bins), HEIGHT - BOTTOM, floor, ()))
     return drawing(
-        "reliability",
-        "Reliability diagram",
+        key,
+        title,
         " ".join(f"{_told(one)}." for one in bins),
         (WIDTH, HEIGHT),
         _upper_frame(plot),
