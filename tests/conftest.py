@@ -10,6 +10,8 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REQUIRE_ALL = "CONVWISE_REQUIRE_ALL_TESTS"
+# A word: a test may be skipped all the same where the reason has it.
+MAY_SKIP = "CONVWISE_MAY_SKIP"
 
 
 class RequireAllTests:
@@ -35,6 +37,9 @@ class RequireAllTests:
     def _note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
         if report.skipped and not hasattr(report, "wasxfail"):
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+            allowed = os.environ.get(MAY_SKIP)
+            if allowed and allowed in reason:
+                return
             self.skipped.append(f"{report.nodeid} ({reason})")
 
 

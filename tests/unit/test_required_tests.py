@@ -13,14 +13,16 @@ SKIPPED_TEST = "import pytest\n\ndef test_a(): pass\n\ndef test_b(): pytest.skip
 SKIPPED_MODULE = "import pytest\npytest.importorskip('no_such_module')\n"
 
 
-def run_session(folder: Path, content: str, *, require: str) -> subprocess.CompletedProcess[str]:
+def run_session(
+    folder: Path, content: str, *, require: str, may_skip: str = ""
+) -> subprocess.CompletedProcess[str]:
     shutil.copy(CONFTEST, folder / "conftest.py")
     (folder / "test_some.py").write_text(content)
     (folder / "test_other.py").write_text("def test_passes(): pass\n")
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={folder}"],
         cwd=folder,
-        env=os.environ | {"CONVWISE_REQUIRE_ALL_TESTS": require},
+        env=os.environ | {"CONVWISE_REQUIRE_ALL_TESTS": require, "CONVWISE_MAY_SKIP": may_skip},
         capture_output=True,
         text=True,
         check=False,
@@ -41,3 +43,8 @@ def test_a_skipped_test_passes_elsewhere(tmp_path: Path) -> None:
 
 def test_a_session_without_skips_passes_where_all_are_required(tmp_path: Path) -> None:
     assert run_session(tmp_path, "", require="1").returncode == 0
+
+
+def test_only_the_reason_that_is_allowed_may_be_skipped(tmp_path: Path) -> None:
+    assert run_session(tmp_path, SKIPPED_TEST, require="1", may_skip="browser").returncode == 0
+    assert run_session(tmp_path, SKIPPED_TEST, require="1", may_skip="network").returncode == 1
