@@ -41,6 +41,7 @@ def make_study(
         "budget": None,
         "scale": SCALE,
         "given_up": [],
+        "computing": {"backend": "local", "processes": 1, "threads": 2, "raced": {}},
         "machine": {"cpu": "a processor", "cores": 2},
         "versions": {"convwise": "0.1.0"},
     } | changes

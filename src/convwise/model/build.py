@@ -54,10 +54,12 @@ class ConvNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(batch, channels, height, width) float → (batch, classes) logits."""
-        if not self._first_two:
-            return self._run(self.plan.tree, images)
-        first_two = cast(nn.Module, self._modules[self._first_two])
-        return self._run(self.plan.tree[2:], first_two(images))
+        rows = self.plan.tree
+        both = self._modules.get(self._first_two)
+        # Not if one of the two was replaced since.
+        if isinstance(both, PooledConvolution) and both.parts == self._named(rows[:2]):
+            return self._run(rows[2:], both(images))
+        return self._run(rows, images)
 
     def _run(self, rows: tuple[Row, ...], x: Tensor) -> Tensor:
         for row in rows:
@@ -65,6 +67,9 @@ class ConvNet(nn.Module):
             branches = [self._run(branch, x) for branch in row.branches]
             x = module(x, *branches)
         return x
+
+    def _named(self, rows: tuple[Row, ...]) -> tuple[nn.Module, ...]:
+        return tuple(cast(nn.Module, self._modules[row.name]) for row in rows)
 
     def _pool_before_relu(self, rows: tuple[Row, ...]) -> None:
         """Let max-pooling go before the ReLU that precedes it.
@@ -82,8 +87,7 @@ class ConvNet(nn.Module):
         """Let the pictures' own convolution and the pooling after it be computed at once."""
         if len(rows) < 2:
             return
-        first, second = (cast(nn.Module, self._modules[row.name]) for row in rows[:2])
-        both = PooledConvolution.of(first, second)
+        both = PooledConvolution.of(*self._named(rows[:2]))
         if both is not None:
             self._first_two = f"{rows[0].name}+{rows[1].name}"
             self.add_module(self._first_two, both)

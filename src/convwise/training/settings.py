@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from convwise.errors import OptionError
-from convwise.training.presets import preset
+from convwise.training.presets import PRESETS, preset
 from convwise.training.recipe import Recipe, parse_duration
 
 # Settings that a file may hold beside the recipe's own.
@@ -38,7 +38,13 @@ def read_settings(
     settings = _read(config) if config else {}
     settings |= assigned(assignments)
     settings |= {name: value for name, value in flags.items() if value is not None}
-    settings = preset(str(settings.pop("recipe", "default"))) | settings
+    named = settings.pop("recipe", "default")
+    if not isinstance(named, str):
+        raise OptionError(
+            "'recipe' is no setting that holds others: write them without it, or name a recipe,"
+            f" such as recipe = {list(PRESETS)[-1]!r}"
+        )
+    settings = preset(named) | settings
     if isinstance(settings.get("time_limit"), str):
         settings["time_limit"] = parse_duration(settings["time_limit"])
     request = {name: settings.pop(name) for name in _REQUEST if name in settings}

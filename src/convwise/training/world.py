@@ -9,6 +9,7 @@ says, and travels with the loss of each step. Process 0 alone writes.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import time
 import warnings
@@ -143,5 +144,8 @@ def world_of_environment() -> Iterator[World]:
             " convwise resume, started as before"
         ) from None
     finally:
+        # What still knows the group, DistributedDataParallel in a cycle of references, would keep
+        # its threads until the interpreter is gone, and C++ ends a process that has such threads.
+        gc.collect()
         with contextlib.suppress(RuntimeError):
             dist.destroy_process_group()
