@@ -187,10 +187,27 @@ class LayerRace:
         if known is None:
             known = _outcome(self._modules[names[0]], shape, number)
             self._notes.known[f"{key} {kind}"] = known
+        elif known[2] == "kernel":
+            _compile(self._modules[names[0]], shape, number)
         return Heat(tuple(names), shape, kind, *known)
 
 
 Outcome = tuple[float, float, Winner, str]
+FEW = 2
+
+
+def _compile(module: Raced, shape: tuple[int, ...], number: torch.dtype) -> None:
+    """Run a kernel that has won before on a few images.
+
+    Its outcome may be kept while what was compiled is not, or was for another copy of convwise; a
+    training would else compile it in its first step, in the time that was to be spent on learning.
+    """
+    inputs = module.race_inputs((min(FEW, shape[0]), *shape[1:]), number)
+    if not module.kernel_fits(*(each.detach() for each in inputs)):
+        return
+    with _computing_in(number):
+        y = module.by_kernel(*inputs)
+        _values(module, module.by_kernel, inputs, torch.zeros_like(y))
 
 
 def _outcome(module: Raced, shape: tuple[int, ...], number: torch.dtype) -> Outcome:

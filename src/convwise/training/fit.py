@@ -254,6 +254,9 @@ def _loop(
     # Before the clock of Progress starts: torch's first optimizer imports for a second or more.
     rates = layer_rates(plan) if decided.start else None
     optimizer = make_optimizer(model.network, plan, recipe, rates)
+    batches = training_batches(train, model.image_format, recipe, model.seed, world)
+    # What makes batches is compiled here, and not in the time that is for learning.
+    next(batches.epoch(1), None)
     # All begin to count at process 0's time.
     world.sums([])
     state = TrainingState(
@@ -270,7 +273,7 @@ def _loop(
         weights = torch.from_numpy(ClassSizes.of(train.labels, model.classes).weights())
     return TrainingLoop(
         state=state,
-        batches=training_batches(train, model.image_format, recipe, model.seed, world),
+        batches=batches,
         recipe=recipe,
         precision=decided.race.chosen,
         validate=lambda: _validated(model, validation, world, watcher),

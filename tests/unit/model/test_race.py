@@ -178,6 +178,21 @@ def test_dropped_values_depend_on_image_and_layer_alone(network: ConvNet, notes:
     assert torch.equal(dropout(x[2:4]), together[2:4])
 
 
+def test_a_kernel_that_won_before_runs_once_before_a_training(
+    network: ConvNet, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_win(monkeypatch, "kernel")
+    LayerRace(network, IMAGES, notes).run(network, torch.float32)
+    ran = []
+    by_kernel = MaxPool.by_kernel
+    monkeypatch.setattr(
+        MaxPool, "by_kernel", lambda pool, x: (ran.append(len(x)), by_kernel(pool, x))[1]
+    )
+    LayerRace(network, IMAGES, notes).run(network, torch.float32)
+    assert ran
+    assert max(ran) <= 2
+
+
 def test_the_seconds_of_compiling_are_told_apart(
     network: ConvNet, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
