@@ -188,9 +188,18 @@ def answered(page: Any) -> None:
 
 
 def probabilities(page: Any, net: int) -> dict[str, float]:
-    rows = page.locator(f"#net-{net} .best li").all_inner_texts()
-    pairs = [re.fullmatch(r"(.+?)\s+([\d.]+) %", row.strip(), re.S) for row in rows]
-    return {pair[1].strip(): float(pair[2]) for pair in pairs if pair}
+    """What the page shows, read at once: a newer answer may replace the list at any time.
+
+    A locator finds the items first and reads them later, and the text of an item that was
+    replaced in between has lost its spaces.
+    """
+    rows = page.evaluate(
+        "net => [...document.querySelectorAll(`#net-${net} .best li`)].map((row) =>"
+        " [row.querySelector('bdi').textContent, row.querySelector('.share').textContent])",
+        net,
+    )
+    assert len(rows) == 5
+    return {label: float(share.removesuffix(" %")) for label, share in rows}
 
 
 def wanted(folder: Path, name: str, down: int, right: int) -> dict[str, float]:
@@ -227,15 +236,31 @@ def test_a_dragged_object_is_what_both_networks_answer_to(
     else:
         page.locator("#across").fill("3")
         page.locator("#down").fill("2")
-    assert page.inner_text("#offset") == "3 right, 2 down of the middle"
     page.wait_for_function("() => document.querySelector('#speed').dataset.at === '7,8'")
+    assert page.inner_text("#offset") == "3 right, 2 down of the middle"
     for net, name in ((0, "dense"), (1, "global-pool")):
         found = probabilities(page, net)
         assert found != before[net]
         right = wanted(folder, name, 2, 3)
-        assert len(found) == 5
         for label, probability in found.items():
             assert probability == pytest.approx(right[label], abs=0.06), (name, label)
+
+
+def test_a_pointer_that_moves_within_a_pixel_asks_nothing(open_page: Callable[..., Any]) -> None:
+    page = open_page("explain")
+    answered(page)
+    box = page.locator("#stage").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    step = box["width"] / 38
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] + 0.4 * step, middle[1] - 0.4 * step, steps=8)
+    page.mouse.up()
+    with page.expect_response("**/api/explain/look**"):
+        page.keyboard.press("ArrowRight")
+    assert len([url for url in asked if "/look" in url]) == 1
 
 
 def test_maps_follow_and_a_net_without_them_says_so(open_page: Callable[..., Any]) -> None:

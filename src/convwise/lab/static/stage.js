@@ -98,14 +98,19 @@ export class Stage {
     if (!this.object || event.button !== 0) return;
     this.canvas.setPointerCapture(event.pointerId);
     this.canvas.classList.add("held");
-    this.taken = { x: event.clientX, y: event.clientY, top: this.top, left: this.left };
+    const { top, left } = this;
+    this.taken = { x: event.clientX, y: event.clientY, top, left, down: 0, right: 0 };
   }
 
   drag(event) {
     if (!this.taken) return;
     const scale = this.width / this.canvas.getBoundingClientRect().width;
-    this.moveTo(this.taken.top + Math.round((event.clientY - this.taken.y) * scale),
-      this.taken.left + Math.round((event.clientX - this.taken.x) * scale));
+    const down = Math.round((event.clientY - this.taken.y) * scale);
+    const right = Math.round((event.clientX - this.taken.x) * scale);
+    // A pointer moves many times within one pixel of the canvas; the networks are asked once.
+    if (down === this.taken.down && right === this.taken.right) return;
+    Object.assign(this.taken, { down, right });
+    this.moveTo(this.taken.top + down, this.taken.left + right);
   }
 
   press(event) {
