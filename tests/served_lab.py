@@ -43,5 +43,6 @@ def served(places: Places, limits: Limits | None = None) -> Iterator[ServedLab]:
         yield ServedLab(bound.port, bound.url, f"{access.cookie}={access.token}", access.token)
     finally:
         server.should_exit = True
-        thread.join(10)
+        # A training that still runs is stopped first, and scores what was learnt.
+        thread.join(90)
         assert not thread.is_alive()

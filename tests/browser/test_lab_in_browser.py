@@ -148,7 +148,7 @@ def test_a_design_becomes_source_code(open_page):
         page.click("#source-save")
     assert "import torch" in Path(saved.value.path()).read_text()
     page.keyboard.press("Escape")
-    assert not page.locator("#source").is_visible()
+    page.wait_for_selector("#source", state="hidden")
 
 
 def test_choosing_a_row_shows_what_it_sees(open_page):
@@ -174,15 +174,19 @@ def test_the_sliders_show_the_numbers_of_geometry(open_page, padding):
         slide(page, "region", region)
         outputs = output_size(28, 3, stride, padding, dilation)
         pooled = output_size(outputs, region, region)
-        page.wait_for_function(
-            "([map, pool]) => document.getElementById('bench-map-words').textContent === map"
-            " && document.getElementById('bench-pool-words').textContent === pool",
-            arg=[f"{outputs}×{outputs}", f"{pooled}×{pooled}"],
-        )
         before, after = same_padding(28, 3, stride, dilation) if padding == "same" else (0, 0)
-        told = page.inner_text("#bench-arithmetic")
         length = f"28 + {before} + {after}" if before or after else "28"
-        assert f"⌊({length} − {2 * dilation + 1}) ÷ {stride}⌋ + 1 = {outputs}." in told
+        # The maps follow each slider; those of the last one are wanted.
+        page.wait_for_function(
+            "([map, pool, sum]) => document.getElementById('bench-map-words').textContent === map"
+            " && document.getElementById('bench-pool-words').textContent === pool"
+            " && document.getElementById('bench-arithmetic').textContent.includes(sum)",
+            arg=[
+                f"{outputs}×{outputs}",
+                f"{pooled}×{pooled}",
+                f"⌊({length} − {2 * dilation + 1}) ÷ {stride}⌋ + 1 = {outputs}.",
+            ],
+        )
         assert page.get_attribute("#bench-place", "max") == str(outputs**2)
 
 
@@ -238,9 +242,10 @@ def test_a_corner_pixel_takes_part_in_fewer_windows(open_page):
 def test_the_window_slides_and_the_map_fills(open_page):
     page = open_page("design#bench")
     ready(page, "design#bench")
-    page.select_option("#bench-pace", "300")
+    page.select_option("#bench-pace", "4")
     page.click("#bench-play")
     page.wait_for_function("() => Number(document.getElementById('bench-place').value) < 700")
+    page.select_option("#bench-pace", "300")
     page.wait_for_function("() => document.getElementById('bench-place').value === '784'")
     assert page.inner_text("#bench-play") == "Slide the window"
 

@@ -118,9 +118,10 @@ def test_pictures_of_mistakes_are_shown(visit, pages):
 
 
 def shown_images(page: Any) -> list[str]:
+    """The names of the images below the matrix, once each is decoded; one that can't be fails."""
     return page.evaluate(
-        "[...document.querySelectorAll('#confusion-images img')]"
-        ".filter(image => image.naturalWidth > 0).map(image => image.title)"
+        "Promise.all([...document.querySelectorAll('#confusion-images img')]"
+        ".map(image => image.decode().then(() => image.title)))"
     )
 
 

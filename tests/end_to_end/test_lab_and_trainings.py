@@ -19,6 +19,8 @@ import pytest
 from convwise.training.checkpoint import load_checkpoint
 
 NETWORK = "avgpool 2 | flatten | dense classes"
+# Seconds; a machine that does much else at once takes long to start a process with torch in it.
+PATIENCE = 180
 
 
 class Lab:
@@ -31,11 +33,11 @@ class Lab:
         self._base = self.url.partition("/?")[0]
         jar = urllib.request.HTTPCookieProcessor(CookieJar())
         self._opener = urllib.request.build_opener(jar)
-        self._opener.open(self.url, timeout=30).close()
+        self._opener.open(self.url, timeout=PATIENCE).close()
 
     def start(self) -> Any:
         """Start a training on the photos that would take long."""
-        with self._opener.open(f"{self._base}/train", timeout=30) as page:
+        with self._opener.open(f"{self._base}/train", timeout=PATIENCE) as page:
             given = re.search(
                 r'<option value="([^"]+)" title="[^"]*">photos<', page.read().decode()
             )
@@ -47,12 +49,12 @@ class Lab:
         body = None if values is None else json.dumps(values).encode()
         headers = {"origin": self._base, "content-type": "application/json"}
         request = urllib.request.Request(self._base + path, body, headers)
-        with self._opener.open(request, timeout=30) as answer:
+        with self._opener.open(request, timeout=PATIENCE) as answer:
             return json.load(answer)
 
     def events(self, until: Callable[[str, Any], bool]) -> None:
         """Read the stream until something comes."""
-        with self._opener.open(f"{self._base}/api/train/stream", timeout=60) as stream:
+        with self._opener.open(f"{self._base}/api/train/stream", timeout=PATIENCE) as stream:
             name = ""
             for line in stream:
                 head, _, rest = line.decode().rstrip("\n").partition(": ")
@@ -81,7 +83,7 @@ def lab_in(convwise: Any, folder: Path, photos: Path) -> Iterator[Lab]:
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-            process.communicate(timeout=90)
+            process.communicate(timeout=PATIENCE)
 
 
 def status(run: Path) -> str:
@@ -101,7 +103,7 @@ def test_a_lab_that_ends_stops_its_training_with_a_checkpoint(
         )
         lab.events(lambda name, content: name == "history" and content["epochs"] >= 2)
         lab.process.send_signal(signal.SIGINT)
-        _, err = lab.process.communicate(timeout=90)
+        _, err = lab.process.communicate(timeout=PATIENCE)
     assert "Traceback" not in err
     assert "the training keeps its checkpoint" in err
     assert status(run) == "interrupted"

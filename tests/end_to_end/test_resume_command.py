@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,12 @@ TINY = ["--network", "flatten | dense classes", "--precision", "fp32", "--thread
 LONG = [*TINY, "--epochs", 200]
 
 
+def wait_for_reader(process: subprocess.Popen[str]) -> None:
+    """Let so little output wait that no training gets to its last epoch before its signal."""
+    assert process.stdout is not None
+    fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+
+
 def test_a_killed_and_terminated_training_ends_with_the_bits_of_one_left_alone(
     convwise: Any, photos: Path, tmp_path: Path
 ) -> None:
@@ -20,11 +28,13 @@ def test_a_killed_and_terminated_training_ends_with_the_bits_of_one_left_alone(
     assert convwise("train", photos, *LONG, "--out", alone).code == 0
 
     with convwise.start(["train", photos, *LONG, "--out", other, "--json"]) as process:
+        wait_for_reader(process)
         process.stdout.readline()
         process.kill()
     assert not (other / CHECKSUMS).exists()
 
     with convwise.start(["resume", other, "--json"]) as process:
+        wait_for_reader(process)
         first = json.loads(process.stdout.readline())
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=120)
