@@ -1,4 +1,4 @@
-"""The process of a training: start it, know it again, tell it to stop."""
+"""The process of a training or study: start it, know it again, tell it to stop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _POLL = 0.3
 
 
 def start(program: Sequence[str], arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a training.
+    """Start a process.
 
     Args:
         program: how convwise is called.
@@ -42,8 +42,8 @@ def interrupt(pid: int) -> None:
         return
 
 
-def is_training(pid: int, arguments: Sequence[str]) -> bool:
-    """Return whether a process is that very training, and not one that has its number now."""
+def is_running(pid: int, arguments: Sequence[str]) -> bool:
+    """Return whether a process is that very one, and not another that has its number now."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
     except OSError:
@@ -56,7 +56,7 @@ def wait_for(pid: int, arguments: Sequence[str]) -> Callable[[], int | None]:
     """Return what waits for a process that another lab started; its exit status stays unknown."""
 
     def wait() -> None:
-        while is_training(pid, arguments):
+        while is_running(pid, arguments):
             time.sleep(_POLL)
 
     return wait

@@ -1,4 +1,4 @@
-"""Trainings one after the other: each a process of its own with a command line that is shown.
+"""Trainings and studies one after the other, each a process with a command line that is shown.
 
 The queue is kept in a file below the folder of runs, so that a lab that is started again finds
 what ran. A training outlives a lab that is killed; the next lab takes it up again.
@@ -21,9 +21,9 @@ from convwise.lab.training_entry import (
     ending_of,
     read_entries,
     shown_path,
-    told_by_run,
+    told_by_folder,
 )
-from convwise.lab.training_process import PROGRAM, interrupt, is_training, start, wait_for
+from convwise.lab.training_process import PROGRAM, interrupt, is_running, start, wait_for
 from convwise.training.lock import RunLock
 from convwise.training.storage import json_bytes, storage_error, write_atomically
 
@@ -35,18 +35,27 @@ MOST_ENDED = 50
 LAST_WORDS = 4_000
 # A training keeps its checkpoint at once, and then scores what was learnt.
 SECONDS_TO_END = 60.0
+# By whether it is a study.
+_STOPPING = {
+    False: "stopping: what was learnt is being scored",
+    True: "stopping: what is done is kept",
+}
 
 
 class TrainingQueue:
-    """Runs one training at a time below a folder of runs.
+    """Runs one training or study at a time.
 
     Args:
         runs: the folder of runs; it may not exist yet.
         program: how convwise is called; replaced in tests.
+        studies: the folder of studies, if any is to be started; it may not exist yet.
     """
 
-    def __init__(self, runs: Path, program: Sequence[str] = PROGRAM) -> None:
+    def __init__(
+        self, runs: Path, program: Sequence[str] = PROGRAM, studies: Path | None = None
+    ) -> None:
         self._runs, self._program = runs, tuple(program)
+        self._roots = (runs,) if studies is None else (runs, studies)
         self._folder = runs / FOLDER
         self._entries: list[Entry] = []
         self._changed = threading.Condition(threading.RLock())
@@ -63,18 +72,18 @@ class TrainingQueue:
             except (OptionError, StorageError):
                 # Another lab trains here, or nobody may: what was done is shown, see entries().
                 return
-            found, self._entries = read_entries(self._folder / FILE), []
+            found, self._entries = read_entries(self._folder / FILE, self._roots), []
             for entry in found:
                 self._entries.append(self._found(entry))
             self._save()
 
     def _found(self, entry: Entry) -> Entry:
-        if entry.is_active and entry.pid is not None and is_training(entry.pid, entry.arguments):
+        if entry.is_active and entry.pid is not None and is_running(entry.pid, entry.arguments):
             self._attend(entry.id, wait_for(entry.pid, entry.arguments))
             return entry
         if entry.is_active:
             return dataclasses.replace(
-                entry, state="ended", pid=None, message=told_by_run(entry.run)
+                entry, state="ended", pid=None, message=told_by_folder(entry)
             )
         if entry.state == "waiting":
             return dataclasses.replace(
@@ -105,7 +114,7 @@ class TrainingQueue:
         """Return all trainings, the oldest first; those of another lab where that one trains."""
         with self._changed:
             if self._held is None:
-                return tuple(read_entries(self._folder / FILE) or self._entries)
+                return tuple(read_entries(self._folder / FILE, self._roots) or self._entries)
             return tuple(self._entries)
 
     def entry(self, which: str) -> Entry:
@@ -119,12 +128,15 @@ class TrainingQueue:
                 return entry
         raise UnknownIdError("there is no such training; open the page anew to see what there is")
 
-    def add(self, stem: str, arguments: Callable[[Path], Sequence[str]]) -> Entry:
-        """Queue a training; it begins at once if none runs.
+    def add(
+        self, stem: str, arguments: Callable[[Path], Sequence[str]], root: Path | None = None
+    ) -> Entry:
+        """Queue a training or study; it begins at once if none runs.
 
         Args:
-            stem: of the run's name; a number is added.
-            arguments: returns what stands behind ``convwise``, given the folder of the run.
+            stem: of its folder's name; a number is added.
+            arguments: returns what stands behind ``convwise``, given its folder.
+            root: where that folder is made: the folder of runs, unless given.
 
         Raises:
             OptionError: another lab trains in this folder, or too many wait.
@@ -132,8 +144,8 @@ class TrainingQueue:
         """
         with self._changed:
             self._own()
-            run = self.next_run(stem)
-            return self._queue(Entry(secrets.token_hex(8), tuple(arguments(run)), run))
+            folder = self.next_folder(stem, root)
+            return self._queue(Entry(secrets.token_hex(8), tuple(arguments(folder)), folder))
 
     def resume(self, run: Path) -> Entry:
         """Queue the continuation of a run that was interrupted.
@@ -144,7 +156,7 @@ class TrainingQueue:
         with self._changed:
             self._own()
             for entry in self._entries:
-                if entry.run == run and entry.state != "ended":
+                if entry.folder == run and entry.state != "ended":
                     raise OptionError(f"{run.name} is in the queue already")
             return self._queue(Entry(secrets.token_hex(8), ("resume", shown_path(run)), run))
 
@@ -165,7 +177,10 @@ class TrainingQueue:
                 return self._replace(entry, state="ended", message="taken out of the queue")
             if entry.is_active and entry.pid is not None:
                 interrupt(entry.pid)
-                words = "stopping: what was learnt is being scored"
+                kept = (
+                    "what is done is kept" if entry.is_study else "what was learnt is being scored"
+                )
+                words = f"stopping: {kept}"
                 return self._replace(entry, state="stopping", message=words)
             return entry
 
@@ -196,13 +211,13 @@ class TrainingQueue:
                 f"another lab trains in {self._runs}; use that one, or end it"
             ) from None
 
-    def next_run(self, stem: str) -> Path:
-        """Return the folder that a training would get; nothing is reserved."""
-        promised = {entry.run for entry in self.entries()}
+    def next_folder(self, stem: str, root: Path | None = None) -> Path:
+        """Return the folder that :meth:`add` would give; nothing is reserved."""
+        promised = {entry.folder for entry in self.entries()}
         number = 1
-        while (run := self._runs / f"{stem}-{number}") in promised or run.exists():
+        while (made := (root or self._runs) / f"{stem}-{number}") in promised or made.exists():
             number += 1
-        return run
+        return made
 
     def _queue(self, entry: Entry) -> Entry:
         if sum(each.state == "waiting" for each in self._entries) >= MOST_WAITING:
@@ -244,10 +259,10 @@ class TrainingQueue:
             code = wait()
             with self._changed:
                 if self._held is None:
-                    # The lab has ended; the next one finds out from the run.
+                    # The lab has ended; the next one finds out from the folder.
                     return
                 entry = self.entry(which)
-                words = ending_of(code, entry.run, self.last_words(which))
+                words = ending_of(entry, code, self.last_words(which))
                 # Where the disk is full, the queue goes on all the same.
                 with contextlib.suppress(StorageError):
                     self._replace(entry, state="ended", code=code, pid=None, message=words)

@@ -15,6 +15,7 @@ from convwise.design import zoo
 from convwise.design.network import Network
 from convwise.errors import OptionError
 from convwise.image import MAX_SIDE
+from convwise.lab.training_entry import positional
 from convwise.training.recipe import Recipe
 
 MOST_TEXT = 20_000
@@ -84,7 +85,7 @@ class TrainingRequest(BaseModel):
             OptionError: a setting is unknown or out of range.
             NotationError: the network's text is no network.
         """
-        words = ["train", _positional(data), "--network", self._network_text()]
+        words = ["train", positional(data), "--network", self._network_text()]
         words += self._recipe_options()
         for flag, value in (
             ("--seed", self.seed),
@@ -126,11 +127,6 @@ class TrainingRequest(BaseModel):
             else:
                 options += ["--set", f"{name}={_written(value)}"]
         return options
-
-
-def _positional(text: str) -> str:
-    """Return a path that no command line takes for an option."""
-    return f"./{text}" if text.startswith("-") else text
 
 
 def _written(value: bool | int | float | str) -> str:

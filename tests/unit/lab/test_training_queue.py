@@ -52,7 +52,7 @@ def until(queue: TrainingQueue, which: str, state: str) -> Entry:
 def started(entry: Entry) -> Entry:
     """Wait until the process heeds signals."""
     end = time.monotonic() + 20
-    while not (entry.run / "run.json").exists():
+    while not (entry.folder / "run.json").exists():
         assert time.monotonic() < end
         time.sleep(0.01)
     return entry
@@ -74,7 +74,9 @@ def test_one_trains_and_the_others_wait_for_their_turn(
         # Nobody overtakes.
         later = [each.state for each in queue.entries()]
         assert later == sorted(later, key=["ended", "running", "waiting"].index)
-    assert [entry.run.name for entry in queue.entries()] == [f"bars-lenet-{n}" for n in (1, 2, 3)]
+    assert [entry.folder.name for entry in queue.entries()] == [
+        f"bars-lenet-{n}" for n in (1, 2, 3)
+    ]
 
 
 def test_the_process_gets_exactly_the_words_that_are_shown(
@@ -98,7 +100,7 @@ def test_a_stopped_training_is_interrupted_once_and_the_next_begins(
     ended = until(queue, first.id, "ended")
     assert (ended.code, ended.pid) == (130, None)
     assert ended.message == "stopped; its checkpoint is kept"
-    assert json.loads((first.run / "run.json").read_text())["status"] == "interrupted"
+    assert json.loads((first.folder / "run.json").read_text())["status"] == "interrupted"
     assert until(queue, second.id, "ended").code == 0
 
 
@@ -109,7 +111,7 @@ def test_a_waiting_training_is_taken_out(queues: Callable[[], TrainingQueue]) ->
     assert (taken.state, taken.code, taken.message) == ("ended", None, "taken out of the queue")
     queue.stop(started(first).id)
     until(queue, first.id, "ended")
-    assert not second.run.exists()
+    assert not second.folder.exists()
 
 
 def test_a_run_goes_on_with_its_own_command(queues: Callable[[], TrainingQueue]) -> None:
@@ -117,7 +119,7 @@ def test_a_run_goes_on_with_its_own_command(queues: Callable[[], TrainingQueue])
     first = started(add(queue))
     queue.stop(first.id)
     until(queue, first.id, "ended")
-    again = queue.resume(first.run)
+    again = queue.resume(first.folder)
     assert again.arguments[0] == "resume"
     assert until(queue, again.id, "ended").message == "finished"
 
@@ -127,7 +129,7 @@ def test_a_run_is_not_queued_twice(queues: Callable[[], TrainingQueue]) -> None:
     add(queue)
     waiting = add(queue)
     with pytest.raises(OptionError, match="is in the queue already"):
-        queue.resume(waiting.run)
+        queue.resume(waiting.folder)
 
 
 def test_why_a_training_failed_is_told(queues: Callable[[], TrainingQueue]) -> None:
@@ -143,8 +145,8 @@ def test_closing_stops_the_training_and_starts_no_other(
     queue = queues()
     first, second = started(add(queue)), add(queue)
     queue.close(20)
-    assert json.loads((first.run / "run.json").read_text())["status"] == "interrupted"
-    assert not second.run.exists()
+    assert json.loads((first.folder / "run.json").read_text())["status"] == "interrupted"
+    assert not second.folder.exists()
     found = queues().entries()
     assert [entry.state for entry in found] == ["ended", "ended"]
     assert found[0].message == "stopped; its checkpoint is kept"

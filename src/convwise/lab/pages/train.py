@@ -12,17 +12,16 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
-from pydantic import ValidationError
 
-from convwise.data.catalogue import CATALOGUE, locate
 from convwise.design import zoo
-from convwise.errors import ConvwiseError, OptionError
+from convwise.errors import OptionError
+from convwise.lab.data_choice import data_choices, source_of
 from convwise.lab.page import Lab, Page, TheLab
+from convwise.lab.queued import command_or_problem, queue_of, shown_entry
 from convwise.lab.run_tail import RunTail
-from convwise.lab.training_entry import Entry, command_line, shown_path
-from convwise.lab.training_queue import TrainingQueue
+from convwise.lab.training_entry import Entry, shown_path
 from convwise.lab.training_request import TrainingRequest
-from convwise.report.run_list import RUN_FILE, list_runs
+from convwise.report.run_list import list_runs
 from convwise.training.lock import is_being_written
 
 LOOK_SECONDS = 0.4
@@ -32,16 +31,13 @@ GOES_ON = ("interrupted", "running")
 MOST_RUNS = 100
 
 _LOG = logging.getLogger("convwise.lab")
+# By whether it is a study.
+_AT_THE_END = {
+    False: "the training keeps its checkpoint, and what was learnt is scored",
+    True: "the study keeps what is done",
+}
 
 router = APIRouter()
-
-
-def queue_of(lab: Lab) -> TrainingQueue:
-    """Return the queue of a lab."""
-    if lab.queue is None:
-        runs = lab.places.runs
-        lab.queue = TrainingQueue(runs.parent if (runs / RUN_FILE).is_file() else runs)
-    return lab.queue
 
 
 @asynccontextmanager
@@ -49,64 +45,39 @@ async def _lifespan(lab: Lab) -> AsyncIterator[None]:
     queue = queue_of(lab)
     await asyncio.to_thread(queue.open)
     yield
-    if any(entry.is_active for entry in queue.entries()):
-        _LOG.warning("the training keeps its checkpoint, and what was learnt is scored")
+    for entry in queue.entries():
+        if entry.is_active:
+            _LOG.warning(_AT_THE_END[entry.is_study])
     await asyncio.to_thread(queue.close)
 
 
 def _context(lab: Lab) -> dict[str, Any]:
-    return {"data": _data(lab), "networks": [zoo.entry(name) for name in zoo.names()]}
-
-
-def _data(lab: Lab) -> list[dict[str, str]]:
-    named = [
-        {"id": entry.name, "name": entry.name, "title": entry.title}
-        for entry in CATALOGUE.values()
-        if locate(entry) is not None
-    ]
-    # What needs nothing comes first.
-    named.sort(key=lambda each: not CATALOGUE[each["id"]].embedded)
-    own = [
-        {"id": handed, "name": path.name, "title": shown_path(path)}
-        for handed, path in lab.places.data_sources()
-    ]
-    return [*own, *named]
+    return {"data": data_choices(lab.places), "networks": [zoo.entry(name) for name in zoo.names()]}
 
 
 @router.post("/start")
 def start(asked: TrainingRequest, lab: TheLab) -> dict[str, Any]:
     """Queue a training."""
-    stem, source = _source(asked.data, lab)
+    stem, source = source_of(asked.data, lab.places)
     # So that nothing is made on disk for a request that is wrong.
     asked.arguments(source, Path("run"))
     entry = queue_of(lab).add(
         f"{stem}-{asked.network_name}", lambda run: asked.arguments(source, Path(shown_path(run)))
     )
-    return _shown(entry, lab)
+    return shown_entry(entry, lab)
 
 
 @router.post("/command")
 def command(values: dict[str, Any], lab: TheLab) -> dict[str, str]:
     """Return the command line of a training that is not begun, or the problem with it."""
-    try:
+
+    def line() -> tuple[str, ...]:
         asked = TrainingRequest.model_validate(values)
-        stem, source = _source(asked.data, lab)
-        run = queue_of(lab).next_run(f"{stem}-{asked.network_name}")
-        return {"command": command_line(asked.arguments(source, Path(shown_path(run))))}
-    except ValidationError as error:
-        first = error.errors()[0]
-        return {"problem": f"{'.'.join(map(str, first['loc']))}: {first['msg']}"}
-    except ConvwiseError as error:
-        return {"problem": str(error)}
+        stem, source = source_of(asked.data, lab.places)
+        run = queue_of(lab).next_folder(f"{stem}-{asked.network_name}")
+        return asked.arguments(source, Path(shown_path(run)))
 
-
-def _source(data: str, lab: Lab) -> tuple[str, str]:
-    """Return a short name of the data, and how the command line names it."""
-    if data in CATALOGUE:
-        return data, data
-    path = lab.places.data_source(data)
-    shown = shown_path(path)
-    return path.stem or path.name, f"./{shown}" if shown in CATALOGUE else shown
+    return command_or_problem(line)
 
 
 @router.post("/resume/{run}")
@@ -115,13 +86,13 @@ def resume(run: str, lab: TheLab) -> dict[str, Any]:
     folder = lab.places.run(run)
     if is_being_written(folder):
         raise OptionError(f"{folder.name} is being trained at this moment; stop it first")
-    return _shown(queue_of(lab).resume(folder), lab)
+    return shown_entry(queue_of(lab).resume(folder), lab)
 
 
 @router.post("/stop/{which}")
 def stop(which: str, lab: TheLab) -> dict[str, Any]:
     """Stop a training, or take it out of the queue."""
-    return _shown(queue_of(lab).stop(which), lab)
+    return shown_entry(queue_of(lab).stop(which), lab)
 
 
 @router.get("/printed/{which}")
@@ -135,7 +106,7 @@ def runs(lab: TheLab) -> dict[str, Any]:
     """Return the runs that can be watched, the newest first."""
     if not lab.places.runs.is_dir():
         return {"runs": []}
-    active = {entry.run for entry in queue_of(lab).entries() if entry.state != "ended"}
+    active = {entry.folder for entry in queue_of(lab).entries() if entry.state != "ended"}
     found = []
     for run in list_runs(lab.places.runs).runs[:MOST_RUNS]:
         folder = Path(run.run)
@@ -167,8 +138,8 @@ async def stream(lab: TheLab, run: str | None = None) -> StreamingResponse:
 def _run_of(lab: Lab, run: str) -> Path:
     """Return the folder of a run, which may be that of a training that has yet to make it."""
     for entry in queue_of(lab).entries():
-        if _run_id(lab, entry.run) == run:
-            return entry.run
+        if not entry.is_study and lab.places.hand_out(entry.folder) == run:
+            return entry.folder
     return lab.places.run(run)
 
 
@@ -181,8 +152,8 @@ async def _events(lab: Lab, folder: Path | None) -> AsyncIterator[str]:
         if folder is None and (latest := _latest(entries)) not in (None, followed):
             assert latest is not None
             tail, followed = RunTail(latest), latest
-            yield _event("watching", {"run": _run_id(lab, latest), "name": latest.name})
-        shown = _event("queue", [_shown(entry, lab) for entry in entries])
+            yield _event("watching", {"run": lab.places.hand_out(latest), "name": latest.name})
+        shown = _event("queue", [shown_entry(entry, lab) for entry in entries])
         news = [] if tail is None else await asyncio.to_thread(list, tail.news())
         quiet += LOOK_SECONDS
         if shown != told:
@@ -199,31 +170,16 @@ async def _events(lab: Lab, folder: Path | None) -> AsyncIterator[str]:
 
 def _latest(entries: tuple[Entry, ...]) -> Path | None:
     """Return the run that one wants to see: the present one, or else the last that ran."""
-    for entry in entries:
+    trainings = [entry for entry in entries if not entry.is_study]
+    for entry in trainings:
         if entry.is_active:
-            return entry.run
-    ran = [entry.run for entry in entries if entry.state == "ended" and entry.run.exists()]
+            return entry.folder
+    ran = [each.folder for each in trainings if each.state == "ended" and each.folder.exists()]
     return ran[-1] if ran else None
 
 
 def _event(name: str, content: Any) -> str:
     return f"event: {name}\ndata: {json.dumps(content)}\n\n"
-
-
-def _run_id(lab: Lab, run: Path) -> str:
-    return lab.places.hand_out(run)
-
-
-def _shown(entry: Entry, lab: Lab) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "run": _run_id(lab, entry.run),
-        "name": entry.run.name,
-        "command": entry.command,
-        "state": entry.state,
-        "code": entry.code,
-        "message": entry.message,
-    }
 
 
 PAGE = Page("train", "Train", router, context=_context, lifespan=_lifespan)
