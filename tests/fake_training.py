@@ -1,4 +1,4 @@
-"""Stands for ``convwise``: writes a run folder as a training does, and heeds SIGINT."""
+"""Stands for ``convwise``: writes the folder of a run or study, and heeds SIGINT."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ def main(words: list[str]) -> int:
     stopped: list[int] = []
     signal.signal(signal.SIGINT, lambda number, frame: stopped.append(number))
     print("training", *words, flush=True)
-    write(run, "running")
+    file = run / ("study.json" if words[0] == "study" else "run.json")
+    write(file, "running")
     end = time.monotonic() + (0.0 if words[0] == "resume" else float(seconds(words)))
     while time.monotonic() < end and not stopped:
         time.sleep(0.01)
-    write(run, "interrupted" if stopped else "finished")
+    write(file, "interrupted" if stopped else "finished")
     return 130 if stopped else 0
 
 
 def seconds(words: list[str]) -> str:
-    return words[words.index("--seconds") + 1]
+    return words[words.index("--seconds") + 1] if "--seconds" in words else "60"
 
 
-def write(run: Path, status: str) -> None:
+def write(file: Path, status: str) -> None:
     facts = {"status": status, "network": {"name": "lenet"}, "data": {"name": "bars"}}
-    (run / "run.json").write_text(json.dumps(facts))
+    file.write_text(json.dumps(facts))
 
 
 if __name__ == "__main__":

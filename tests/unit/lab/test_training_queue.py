@@ -42,7 +42,7 @@ def add(queue: TrainingQueue, seconds: str = LONG, stem: str = "bars-lenet") -> 
 
 
 def until(queue: TrainingQueue, which: str, state: str) -> Entry:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while (entry := queue.entry(which)).state != state:
         assert time.monotonic() < end, entry
         time.sleep(0.01)
@@ -51,7 +51,7 @@ def until(queue: TrainingQueue, which: str, state: str) -> Entry:
 
 def started(entry: Entry) -> Entry:
     """Wait until the process heeds signals."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not (entry.folder / "run.json").exists():
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -151,6 +151,43 @@ def test_closing_stops_the_training_and_starts_no_other(
     assert [entry.state for entry in found] == ["ended", "ended"]
     assert found[0].message == "stopped; its checkpoint is kept"
     assert found[1].message == "the lab ended before its turn came"
+
+
+def test_a_study_waits_in_the_same_queue_and_lies_among_the_studies(tmp_path: Path) -> None:
+    def opened() -> TrainingQueue:
+        queue = TrainingQueue(tmp_path / "runs", PROGRAM, tmp_path / "studies")
+        queue.open()
+        return queue
+
+    queue = opened()
+    first = started(add(queue))
+    study = queue.add(
+        "bars",
+        lambda out: ("study", "bars", "--seconds", "0", "--out", str(out)),
+        tmp_path / "studies",
+    )
+    assert (study.state, study.folder) == ("waiting", tmp_path / "studies" / "bars-1")
+    queue.stop(first.id)
+    ended = until(queue, study.id, "ended")
+    assert (ended.code, ended.message) == (0, "finished")
+    queue.close(10)
+    again = opened()
+    assert [entry.is_study for entry in again.entries()] == [False, True]
+    again.close(1)
+
+
+def test_a_stopped_study_keeps_what_is_done(tmp_path: Path) -> None:
+    queue = TrainingQueue(tmp_path / "runs", PROGRAM, tmp_path / "studies")
+    study = queue.add(
+        "bars", lambda out: ("study", "bars", "--out", str(out)), tmp_path / "studies"
+    )
+    end = time.monotonic() + 60
+    while not (study.folder / "study.json").exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert queue.stop(study.id).message == "stopping: what is done is kept"
+    assert until(queue, study.id, "ended").message.startswith("stopped; what is done is kept")
+    queue.close(10)
 
 
 def test_a_second_lab_sees_the_queue_and_cannot_change_it(

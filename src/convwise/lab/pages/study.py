@@ -1,4 +1,4 @@
-"""The page Study: what the studies in a folder have found, and find while they run."""
+"""The page Study: start a study, and see what it finds while it runs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,89 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from convwise.lab.page import Page, TheLab
+from convwise.errors import OptionError
+from convwise.lab.data_choice import data_choices, source_of
+from convwise.lab.page import Lab, Page, TheLab
+from convwise.lab.queued import command_or_problem, queue_of, shown_entry
+from convwise.lab.study_request import StudyRequest
+from convwise.lab.training_entry import shown_path
 from convwise.lab.views import fragment
 from convwise.report.fields import Json, items, mapping, number, text
 from convwise.report.wording import moment, shown
+from convwise.studies.registry import all_questions
 
 router = APIRouter()
 _LARGEST_FILE = 4_000_000
+_LONGEST_LINE = 300
+
+
+def _context(lab: Lab) -> dict[str, Any]:
+    return {
+        "folder": shown(lab.places.studies.name),
+        "data": data_choices(lab.places),
+        "questions": list(all_questions().values()),
+    }
+
+
+@router.post("/start")
+def start(asked: StudyRequest, lab: TheLab) -> dict[str, Any]:
+    """Queue a study.
+
+    Raises:
+        OptionError: something asked for cannot be, or the lab was given a single study.
+    """
+    stem, source = source_of(asked.data, lab.places)
+    # So that nothing is made on disk for a request that is wrong.
+    asked.arguments(source, Path("study"))
+    entry = queue_of(lab).add(
+        stem, lambda study: asked.arguments(source, Path(shown_path(study))), _root(lab)
+    )
+    return shown_entry(entry, lab)
+
+
+@router.post("/command")
+def command(values: dict[str, Any], lab: TheLab) -> dict[str, str]:
+    """Return the command line of a study that is not begun, or the problem with it."""
+
+    def line() -> tuple[str, ...]:
+        asked = StudyRequest.model_validate(values)
+        stem, source = source_of(asked.data, lab.places)
+        study = queue_of(lab).next_folder(stem, _root(lab))
+        return asked.arguments(source, Path(shown_path(study)))
+
+    return command_or_problem(line)
+
+
+def _root(lab: Lab) -> Path:
+    """Return the folder of studies.
+
+    Raises:
+        OptionError: the lab was given one study: what lies beside it is none of its business.
+    """
+    root = lab.places.studies
+    if (root / "study.json").is_file():
+        raise OptionError(
+            f"{root.name} is one study; to start others, open the lab with --studies and a folder"
+            " of studies"
+        )
+    return root
+
+
+@router.get("/queue")
+def queue(lab: TheLab) -> dict[str, Any]:
+    """Return the queue, and the last line that what runs has printed."""
+    entries = queue_of(lab).entries()
+    lines = [
+        line
+        for entry in entries
+        if entry.is_active
+        for line in queue_of(lab).last_words(entry.id).splitlines()
+        if line.strip()
+    ]
+    return {
+        "entries": [shown_entry(entry, lab) for entry in entries],
+        "said": shown(lines[-1].strip())[:_LONGEST_LINE] if lines else "",
+    }
 
 
 @router.get("/studies")
@@ -74,6 +150,4 @@ def _facts(folder: Path) -> Json | None:
     return facts if isinstance(facts, dict) else None
 
 
-PAGE = Page(
-    "study", "Study", router, ("study.css",), lambda lab: {"folder": shown(lab.places.studies.name)}
-)
+PAGE = Page("study", "Study", router, ("study.css",), _context)

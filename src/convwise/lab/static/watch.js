@@ -64,7 +64,7 @@ export class Watch {
   }
 
   get entry() {
-    return this.entries.findLast((entry) => entry.run === this.run) || null;
+    return this.entries.findLast((entry) => entry.run && entry.run === this.run) || null;
   }
 
   async stop() {
