@@ -57,6 +57,38 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         assert [url for url in fetched if not url.startswith("data:")] == [path.as_uri()]
 
 
+@pytest.fixture
+def open_page(browser: Any, lab: Any) -> Iterator[Callable[..., Any]]:
+    """Open a page of the module's lab; the console stays empty and nothing leaves this machine."""
+    opened = []
+
+    def go(name: str, width: int = 1280, scheme: str = "light", *, refusals: bool = False) -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        page = context.new_page()
+        said: list[str] = []
+        fetched: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: fetched.append(request.url))
+        page.goto(lab.url)
+        page.goto(f"http://127.0.0.1:{lab.port}/{name}")
+        # A browser itself notes each refused request on its console.
+        opened.append(
+            (context, "the server responded with a status of 4" if refusals else "", said, fetched)
+        )
+        return page
+
+    yield go
+    own = (f"http://127.0.0.1:{lab.port}/", "data:", "blob:")
+    for context, allowed, said, fetched in opened:
+        context.close()
+        assert [text for text in said if not allowed or allowed not in text] == []
+        assert [url for url in fetched if not url.startswith(own)] == []
+
+
 @pytest.fixture(scope="session")
 def module_at() -> Callable[[str], ModuleType]:
     """Return what imports a test module by its path: some make what pages are made from."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,38 +37,6 @@ def lab(made_up_run: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> It
     make_study(folder / "studies" / "photos")
     with served(Places(folder / "runs", (), folder / "studies")) as running:
         yield running
-
-
-@pytest.fixture
-def open_page(browser: Any, lab: ServedLab) -> Iterator[Callable[..., Any]]:
-    """Open a page of the lab; at the end the console is empty and nothing left this machine."""
-    opened = []
-
-    def go(name: str, width: int = 1280, scheme: str = "light", *, refusals: bool = False) -> Any:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        page = context.new_page()
-        said: list[str] = []
-        fetched: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: fetched.append(request.url))
-        page.goto(lab.url)
-        page.goto(f"http://127.0.0.1:{lab.port}/{name}")
-        # A browser itself notes each refused request on its console.
-        opened.append(
-            (context, "the server responded with a status of 4" if refusals else "", said, fetched)
-        )
-        return page
-
-    yield go
-    own = (f"http://127.0.0.1:{lab.port}/", "data:", "blob:")
-    for context, allowed, said, fetched in opened:
-        context.close()
-        assert [text for text in said if not allowed or allowed not in text] == []
-        assert [url for url in fetched if not url.startswith(own)] == []
 
 
 def ready(page: Any, name: str) -> None:

@@ -56,34 +56,6 @@ def lab(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
             yield running
 
 
-@pytest.fixture
-def open_page(browser: Any, lab: ServedLab) -> Iterator[Callable[..., Any]]:
-    """Open a page of the lab; at the end the console is empty and nothing left this machine."""
-    opened = []
-
-    def go(name: str, width: int = 1280, scheme: str = "light") -> Any:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        page = context.new_page()
-        said: list[str] = []
-        fetched: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: fetched.append(request.url))
-        page.goto(lab.url)
-        page.goto(f"http://127.0.0.1:{lab.port}/{name}")
-        opened.append((context, said, fetched))
-        return page
-
-    yield go
-    own = (f"http://127.0.0.1:{lab.port}/", "data:", "blob:")
-    for context, said, fetched in opened:
-        context.close()
-        assert said == []
-        assert [url for url in fetched if not url.startswith(own)] == []
-
-
 def fits_and_is_accessible(page: Any, width: int) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.evaluate(AXE.read_text(encoding="utf-8"))
