@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from convwise.lab.known_pictures import KnownPictures
+from convwise.lab.known_runs import KnownRuns
 from convwise.lab.models import Models
 from convwise.lab.places import Places
 from convwise.lab.uploads import Uploads
@@ -30,6 +31,7 @@ class Lab:
         queue: of trainings, once the lab has started.
         models: networks that were asked last.
         known_pictures: of data that networks were trained on.
+        known_runs: as they were listed last.
     """
 
     places: Places
@@ -38,6 +40,7 @@ class Lab:
     queue: TrainingQueue | None = None
     models: Models = field(default_factory=Models)
     known_pictures: KnownPictures = field(default_factory=KnownPictures)
+    known_runs: KnownRuns = field(default_factory=KnownRuns)
 
 
 @dataclass(frozen=True)

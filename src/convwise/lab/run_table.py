@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from convwise.errors import DataError
+from convwise.lab.known_runs import KnownRuns
 from convwise.lab.places import Places
-from convwise.report.run_list import ListedRun, Order, RunList, list_runs
+from convwise.report.run_list import ListedRun, Order, RunList
 from convwise.report.wording import duration, moment, shown
 
 Sorting = Order
@@ -15,18 +16,21 @@ MODEL = "model.safetensors"
 _LONGEST_NAME = 200
 
 
-def run_table(places: Places, sort: Sorting, words: str, offset: int, limit: int) -> dict[str, Any]:
+def run_table(
+    places: Places, known: KnownRuns, sort: Sorting, words: str, offset: int, limit: int
+) -> dict[str, Any]:
     """Return runs in an order, those whose name, data or network holds all of the words.
 
     Args:
         places: of the lab; a folder that a link leads to from outside is left out.
+        known: what the lab has read of them.
         sort: newest, best or quickest first, or by name.
         words: that must all be found.
         offset: of the first line.
         limit: most lines.
     """
     handed = {str(path): each for each, path in places.run_folders()}
-    found = _listed(places, sort)
+    found = _listed(places, known, sort)
     wanted = words.lower().split()
     runs = [run for run in found.runs if run.run in handed and _has(run, wanted)]
     return {
@@ -41,9 +45,9 @@ def run_table(places: Places, sort: Sorting, words: str, offset: int, limit: int
     }
 
 
-def _listed(places: Places, sort: Sorting) -> RunList:
+def _listed(places: Places, known: KnownRuns, sort: Sorting) -> RunList:
     try:
-        return list_runs(places.runs, sort)
+        return known.listed(places.runs, sort)
     except DataError:
         # A lab may be opened before the first training.
         return RunList((), (), ())

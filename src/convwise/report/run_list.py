@@ -15,6 +15,7 @@ from convwise.report.fields import Json, interval, mapping, number, text
 Order = Literal["date", "name", "accuracy", "seconds"]
 # A run writes it after its audit and before its first step.
 RUN_FILE = "run.json"
+HISTORY_FILE = "history.jsonl"
 # No run writes more; whoever reads hundreds of them must not be stopped by one.
 _LARGEST_RUN_FILE = 16_000_000
 _SIGNS_OF_A_RUN = ("audit.json", "checkpoint")
@@ -72,12 +73,17 @@ class RunList:
         }
 
 
-def list_runs(folder: Path, order: Order = "date") -> RunList:
+def list_runs(
+    folder: Path,
+    order: Order = "date",
+    read: Callable[[Path], ListedRun | None] | None = None,
+) -> RunList:
     """Return the runs directly below a folder, or the folder itself where it is a run.
 
     Args:
         folder: where to look.
         order: ``date`` puts the newest first, ``accuracy`` the best, ``seconds`` the quickest.
+        read: does what :func:`listed_run` does, for whoever remembers some of it.
 
     Raises:
         DataError: there is no such folder, or it cannot be read.
@@ -88,7 +94,7 @@ def list_runs(folder: Path, order: Order = "date") -> RunList:
     foreign: list[str] = []
     for place in places:
         try:
-            found = _read(place)
+            found = (read or listed_run)(place)
         except (OSError, ValueError, RecursionError) as error:
             broken.append((str(place), _reason(error)))
             continue
@@ -130,7 +136,7 @@ def _folders(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _read(folder: Path) -> ListedRun | None:
+def listed_run(folder: Path) -> ListedRun | None:
     """Return a run's figures, or None for a folder that is no run.
 
     Raises:
@@ -156,7 +162,7 @@ def _listed(folder: Path, facts: Json) -> ListedRun:
     result = mapping(facts, "result")
     epochs, seconds = number(result, "epochs"), number(result, "train_seconds")
     if epochs is None:
-        epochs, seconds = _so_far(folder / "history.jsonl")
+        epochs, seconds = _so_far(folder / HISTORY_FILE)
     return ListedRun(
         run=str(folder),
         created=text(facts, "created"),

@@ -32,7 +32,7 @@ def runs(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> dict[str, Any]:
     """Return a part of the table of runs, and what could not be read."""
-    return run_table(lab.places, sort, words, offset, limit)
+    return run_table(lab.places, lab.known_runs, sort, words, offset, limit)
 
 
 class Chosen(BaseModel):

@@ -21,7 +21,6 @@ from convwise.lab.queued import command_or_problem, queue_of, shown_entry
 from convwise.lab.run_tail import RunTail
 from convwise.lab.training_entry import Entry, shown_path
 from convwise.lab.training_request import TrainingRequest
-from convwise.report.run_list import list_runs
 from convwise.training.lock import is_being_written
 
 LOOK_SECONDS = 0.4
@@ -108,7 +107,7 @@ def runs(lab: TheLab) -> dict[str, Any]:
         return {"runs": []}
     active = {entry.folder for entry in queue_of(lab).entries() if entry.state != "ended"}
     found = []
-    for run in list_runs(lab.places.runs).runs[:MOST_RUNS]:
+    for run in lab.known_runs.listed(lab.places.runs).runs[:MOST_RUNS]:
         folder = Path(run.run)
         written = run.status == "running" and is_being_written(folder)
         found.append(
