@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader
 
 from convwise.lab.page import Lab, Page
 from convwise.lab.places import UnknownIdError
 from convwise.report.page_writer import environment as report_environment
+from convwise.report.page_writer import environment_of
 
 SHARED = ("style.css", "layers.css", "design.css", "compare.css", "study.css", "design.js")
 """Files of the report that pages of the lab are shown with."""
@@ -19,14 +20,8 @@ SHARED = ("style.css", "layers.css", "design.css", "compare.css", "study.css", "
 @cache
 def environment() -> Environment:
     """Return the templates; every value is escaped unless a chart made it."""
-    return Environment(
-        loader=ChoiceLoader(
-            [PackageLoader("convwise.lab", "templates"), PackageLoader("convwise.report")]
-        ),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return environment_of(
+        ChoiceLoader([PackageLoader("convwise.lab", "templates"), PackageLoader("convwise.report")])
     )
 
 

@@ -7,21 +7,41 @@ import hashlib
 from collections.abc import Sequence
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 
 @cache
 def environment() -> Environment:
     """Return the templates; every value is escaped unless a chart made it."""
-    loader = PackageLoader("convwise.report", "templates")
-    return Environment(
+    return environment_of(PackageLoader("convwise.report", "templates"))
+
+
+def environment_of(loader: BaseLoader) -> Environment:
+    """Return an environment in which templates are filled in as those of the report are."""
+    made = Environment(
         loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["code"] = with_code
+    return made
+
+
+def with_code(words: str) -> Markup:
+    """Return words for a page, what stands between backticks as code.
+
+    Example:
+        >>> with_code("end with `dense 10 | softmax` & train")
+        Markup('end with <code>dense 10 | softmax</code> &amp; train')
+    """
+    parts = [str(escape(part)) for part in words.split("`")]
+    if len(parts) % 2 == 0:
+        return escape(words)
+    pairs = zip(parts[1::2], parts[2::2], strict=True)
+    return Markup(parts[0] + "".join(f"<code>{code}</code>{rest}" for code, rest in pairs))
 
 
 def render(

@@ -60,6 +60,12 @@ def test_each_fix_of_a_broken_design_mends_it(client: TestClient) -> None:
         assert words.replace('"', "&#34;") in told
 
 
+def test_a_network_in_a_fix_is_shown_as_code(client: TestClient) -> None:
+    told = planned(client, "conv 8 3\nmaxpool 2\nconv 8 19")["advice"]
+    assert "end with <code>global_avgpool | dense classes</code></button>" in told
+    assert "`" not in told
+
+
 def test_wrong_text_is_told_with_its_place(client: TestClient) -> None:
     told = planned(client, "conv 8 3\nconvv 8 3")
     assert told["result"] is None
