@@ -30,7 +30,8 @@ class KnownRuns:
         Raises:
             DataError: there is no such folder, or it cannot be read.
         """
-        before, now = self._known, {}
+        before = self._known
+        now: dict[Path, tuple[tuple[FileState, ...], ListedRun]] = {}
 
         def read(run: Path) -> ListedRun | None:
             # Looked at before the files are read: what changes meanwhile is read next time.
