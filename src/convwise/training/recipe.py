@@ -45,8 +45,8 @@ class Recipe(BaseModel):
         label_smoothing: probability mass spread over all classes (Szegedy et al. 2015, section 7).
         shift: training images move by up to so many pixels, each way; None takes 1 for trainings
             of at least 15 epochs and 0 for shorter ones, which have no time to learn it.
-        flip: training images are mirrored left to right, one in two.
-        alternating_flip: with ``flip``, each is mirrored in every second epoch instead.
+        flip: training images are mirrored left to right.
+        alternating_flip: each in every second epoch; else one in two at random.
         rotate: training images are turned by up to so many degrees, either way.
         scale: they are enlarged or reduced by up to this; 0.2 is from 1/1.2 to 1.2.
         crop: up to this share of each side is cut off, and the rest enlarged.
@@ -95,7 +95,7 @@ class Recipe(BaseModel):
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     shift: int | None = Field(None, ge=0, le=64)
     flip: bool = True
-    alternating_flip: bool = False
+    alternating_flip: bool = True
     rotate: float = Field(0.0, ge=0, le=LARGEST["rotate"])
     scale: float = Field(0.0, ge=0, le=LARGEST["scale"])
     crop: float = Field(0.0, ge=0, le=LARGEST["crop"])
