@@ -28,6 +28,7 @@ from convwise.studies.study import Study
 EXAMPLE = Path(__file__).with_name("examples-study")
 HEAD = "<!-- Written by docs/generate_study_example.py; reading.md is the part by hand. -->\n\n"
 MOST_BYTES = 3_000_000
+READERS = (EXAMPLE.parents[1] / "README.md", EXAMPLE.parent / "guide" / "study.md")
 
 
 def example_page(study: Study, reading: str = "") -> str:
@@ -167,6 +168,9 @@ def main() -> None:
         print(f"wrote {path} ({count(path.stat().st_size)} bytes)")
     if not (EXAMPLE / "reading.md").exists():
         print(f"{EXAMPLE / 'reading.md'} is still to be written; then run this once more")
+    for page in READERS:
+        if EXAMPLE.name not in page.read_text(encoding="utf-8"):
+            print(f"{page} has no link to {EXAMPLE.name} yet")
 
 
 if __name__ == "__main__":
