@@ -10,12 +10,13 @@ import contextlib
 import hashlib
 import json
 import os
-import time
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
+from filelock import FileLock
 
 from convwise import kernels
 from convwise.data.catalogue import cache_folder
@@ -25,10 +26,14 @@ Outcome = TypeVar("Outcome")
 
 # Each lets libraries compute as if the processor were another.
 _INSTRUCTIONS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "NUMBA_CPU_NAME")
+# A few kilobytes are read and written under the lock: who waits longer waits for one that hangs.
+PATIENCE = 2.0
 
 
 class Outcomes(Generic[Outcome]):
     """Outcomes in a JSON file; where it cannot be read or written, races are run again.
+
+    Several processes may keep outcomes in one file at once. What was kept first stands.
 
     Args:
         path: of the file.
@@ -36,26 +41,61 @@ class Outcomes(Generic[Outcome]):
 
     Attributes:
         known: what was raced → the outcome, which is plain JSON.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "races.json"
+        >>> ours, theirs = Outcomes(path, str), Outcomes(path, str)
+        >>> ours.keep("pool1", "kernel"), theirs.keep("pool1", "torch")
+        ('kernel', 'kernel')
+        >>> Outcomes(path, str).known
+        {'pool1': 'kernel'}
     """
 
     def __init__(self, path: Path, check: Callable[[Any], Outcome]) -> None:
         self._path = path
-        self.known: dict[str, Outcome] = {}
-        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-            read = json.loads(path.read_text(encoding="utf-8"))
-            self.known = {str(key): check(value) for key, value in read.items()}
-        self._saved = len(self.known)
+        self._check = check
+        self._patience = PATIENCE
+        self.known = self._read()
 
-    def save(self) -> None:
-        """Write the file, if there is anything new."""
-        if len(self.known) == self._saved:
-            return
+    def keep(self, raced: str, outcome: Outcome) -> Outcome:
+        """Keep an outcome, and return the one that stands: another process may have been first."""
+        self.known[raced] = outcome
+        # What is not written is raced again; no training fails for it.
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            aside = self._path.with_suffix(f".{time.monotonic_ns():x}")
+            with self._alone():
+                self.known |= self._read()
+                self._write()
+        return self.known[raced]
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock on the file; go on without it where it cannot be had."""
+        lock = FileLock(self._path.with_suffix(".lock"))
+        try:
+            lock.acquire(timeout=self._patience)
+        except OSError:
+            # Waited for once: the next outcome does not wait again.
+            self._patience = 0.0
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _read(self) -> dict[str, Outcome]:
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+            read = json.loads(self._path.read_text(encoding="utf-8"))
+            return {str(raced): self._check(value) for raced, value in read.items()}
+        return {}
+
+    def _write(self) -> None:
+        aside = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
+        try:
             aside.write_text(json.dumps(self.known, indent=1), encoding="utf-8")
             aside.replace(self._path)
-            self._saved = len(self.known)
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 def outcomes_file(race: str) -> Path:

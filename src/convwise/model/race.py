@@ -137,13 +137,13 @@ class LayerRace:
                 self._winners[name].add(number)
         for key, (names, shape) in self.groups.items():
             heat = self._heat(key, names, shape, number)
-            self.heats.append(heat)
+            if heat not in self.heats:
+                self.heats.append(heat)
             if heat.winner == "kernel":
                 for name in names:
                     self._winners[name].add(number)
                     self._modules[name].kernel_types = frozenset(self._winners[name])
         self.seconds_of_compiling += seconds_of_compiling() - before
-        self._notes.save()
         self.apply(network)
 
     def apply(self, network: nn.Module) -> None:
@@ -185,8 +185,8 @@ class LayerRace:
         kind = str(number).removeprefix("torch.")
         known = self._notes.known.get(f"{key} {kind}")
         if known is None:
-            known = _outcome(self._modules[names[0]], shape, number)
-            self._notes.known[f"{key} {kind}"] = known
+            outcome = _outcome(self._modules[names[0]], shape, number)
+            known = self._notes.keep(f"{key} {kind}", outcome)
         elif known[2] == "kernel":
             _compile(self._modules[names[0]], shape, number)
         return Heat(tuple(names), shape, kind, *known)

@@ -46,6 +46,7 @@ class Section:
     title: str
     word: str
     sentence: str
+    caution: str
     further: tuple[str, ...]
     claim: str
     source: str
@@ -119,7 +120,8 @@ def _said(study: Study) -> tuple[str, ...]:
         )
         said.append(
             "Arms are paired: the same seed gives all of them the same training images, the same"
-            " order, and the same first weights where shapes agree. All are scored on the same"
+            " order, and the same first weights where shapes agree. All arms of a question are"
+            " scored on the same images, taken from"
             f" {counted(facts['data']['test_images'], 'test image')}."
         )
     if computed:
@@ -186,6 +188,7 @@ def _section(answer: Answer, facts: dict[str, Any]) -> Section:
         title=question.title,
         word=first.verdict.word if first else "computed",
         sentence=answer.sentence,
+        caution=_caution(answer, tuple(facts["data"]["classes"])),
         further=tuple(finding.sentence for finding in answer.findings[1:]),
         claim=question.claim,
         source=question.source,
@@ -198,6 +201,23 @@ def _section(answer: Answer, facts: dict[str, Any]) -> Section:
         rows=computed.rows if computed else (),
         arms=tuple(map(_arm_row, answer.arms)),
         command=_command(answer, facts),
+    )
+
+
+def _caution(answer: Answer, classes: tuple[str, ...]) -> str:
+    """Return a warning where arms have not learnt: their differences say nothing of designs."""
+    guessing = [
+        result.arm.name
+        for result in answer.arms
+        if result.interval[0] <= 1 / len(result.arm.task.classes(classes))
+    ]
+    if not guessing:
+        return ""
+    told, are = ", ".join(guessing), "is" if len(guessing) == 1 else "are"
+    return (
+        f"{told} {are} not surely better than guessing: trained so briefly, arms differ in how soon"
+        " they begin to learn rather than in what their design is worth. More --epochs or --images"
+        " would help."
     )
 
 

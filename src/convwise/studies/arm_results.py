@@ -79,7 +79,7 @@ def arm_result(question: Question, arm: Arm, cells: Cells, curve: Curve | None) 
         accuracy,
         wilson_interval(round(accuracy * images), images),
         images,
-        _mean_cost([cell.cost for cell in own]),
+        _median_cost([cell.cost for cell in own]),
         tuple(_point(own, place, test, curve.given) for place, test in curve.tests.items())
         if curve
         else (),
@@ -88,7 +88,7 @@ def arm_result(question: Question, arm: Arm, cells: Cells, curve: Curve | None) 
     )
 
 
-def _mean_cost(costs: Sequence[Cost]) -> Cost:
+def _median_cost(costs: Sequence[Cost]) -> Cost:
     """Return the costs with the medians of what was measured."""
     return Cost(
         costs[0].params,

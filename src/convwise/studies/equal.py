@@ -9,11 +9,11 @@ from convwise.design.plan import plan
 from convwise.errors import DesignError
 from convwise.studies.task import Shape
 
-Cost = Literal["params", "flops"]
+Resource = Literal["params", "flops"]
 MOST = 1 << 20
 
 
-def cost_of(network: str, image: Shape, classes: int, cost: Cost) -> int:
+def cost_of(network: str, image: Shape, classes: int, cost: Resource) -> int:
     """Return a network's parameters, or its FLOPs for one image.
 
     Example:
@@ -25,7 +25,7 @@ def cost_of(network: str, image: Shape, classes: int, cost: Cost) -> int:
 
 
 def width_for(
-    network: Callable[[int], str], target: int, cost: Cost, image: Shape, classes: int
+    network: Callable[[int], str], target: int, cost: Resource, image: Shape, classes: int
 ) -> int:
     """Return the width at which a family of networks comes nearest to a cost.
 

@@ -111,10 +111,8 @@ def race_layers(
         if known is None:
             emulated = _slowness() if emulated is None else emulated
             module = cast(Weighted, arena.get_submodule(kind.layers[0]))
-            known = _outcome(module, kind, emulated)
-            outcomes.known[key] = known
+            known = outcomes.keep(key, _outcome(module, kind, emulated))
         heats.append(LayerHeat(tuple(kind.layers), kind.shape, *known))
-    outcomes.save()
     return tuple(heats)
 
 

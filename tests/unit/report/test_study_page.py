@@ -100,6 +100,16 @@ def test_the_page_tells_where_it_was_computed(tmp_path: Path) -> None:
     assert "trainings an hour in the race at the start: 93 by 1 process of 2 threads" in page
 
 
+def test_arms_that_have_not_learnt_are_named(tmp_path: Path) -> None:
+    study = make_study(tmp_path, all_questions()["structure"])
+    assert "not surely better than guessing" not in study_page(study)
+    answer = study.answers[0]
+    guessing = dataclasses.replace(answer.arms[0], accuracy=0.11, interval=(0.07, 0.16))
+    answer = dataclasses.replace(answer, arms=(guessing, *answer.arms[1:]))
+    page = study_page(dataclasses.replace(study, answers=(answer,)))
+    assert "conv is not surely better than guessing" in page
+
+
 def test_what_was_seen_inside_has_its_interval(tmp_path: Path) -> None:
     page = study_page(make_study(tmp_path, make_question()))
     assert "sharpness 0.5 (0.5 to 0.5, n = 3 seeds)" in page

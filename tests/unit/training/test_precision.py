@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from convwise.design.plan import plan
 from convwise.model.build import ConvNet, build
-from convwise.training import precision
+from convwise.training import kept_race, precision
 from convwise.training.kept_race import race_once
 from convwise.training.layer_precision import LayerHeat
-from convwise.training.precision import Race, computing_in, race
+from convwise.training.precision import Contender, Race, computing_in, race
 
 Step = Callable[[nn.Module, Tensor, Tensor, str], Tensor]
 
@@ -190,3 +190,27 @@ def test_an_outcome_is_kept_and_decides_again(
     assert once("a", heats("bf16", "fp32")).chosen == "fp32"
     (tmp_path / "notes.json").write_text('{"x": {"chosen": "fp16", "race": []}}')
     assert once("a").chosen == "fp32"
+
+
+def test_a_process_that_kept_its_outcome_first_decides_for_one_that_raced_at_once(
+    network: ConvNet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    reference = Contender("fp32", 100.0, 0.0, "reference")
+    first = Race("bf16", (reference, Contender("bf16", 200.0, 0.001, "faster")))
+    late = Race("fp32", (reference, Contender("bf16", 90.0, 0.001, "slower")))
+    tuned: list[torch.dtype] = []
+
+    def once() -> Race:
+        def tune(network: nn.Module, number: torch.dtype) -> None:
+            tuned.append(number)
+
+        return race_once("a", network, IMAGES, LABELS, tune, (), tmp_path / "notes.json")
+
+    def slow_race(*values: object) -> Race:
+        monkeypatch.setattr(kept_race, "race", lambda *values: first)
+        assert once() == first
+        return late
+
+    monkeypatch.setattr(kept_race, "race", slow_race)
+    assert once() == first
+    assert tuned == [torch.float32, torch.bfloat16]

@@ -1,6 +1,6 @@
 """Dense or convolutional, at equal parameters and at equal FLOPs."""
 
-from convwise.studies.equal import Cost, cost_of, width_for
+from convwise.studies.equal import Resource, cost_of, width_for
 from convwise.studies.question import Arm, Comparison, Question, Setting
 
 PLACE = 1
@@ -22,7 +22,7 @@ def dense(units: int) -> str:
 def arms(setting: Setting) -> tuple[Arm, ...]:
     """Return the convolutional network, and a dense one for each kind of equality."""
 
-    def equal(cost: Cost) -> str:
+    def equal(cost: Resource) -> str:
         shape, classes = setting.image, len(setting.classes)
         target = cost_of(CONV, shape, classes, cost)
         return dense(width_for(dense, target, cost, shape, classes))

@@ -110,8 +110,9 @@ QUESTION = Question(
     " Making convolutional networks shift-invariant again, for the blur",
     equal="Training images, their order, epochs and recipe; the canvas, on which every image lies"
     " whole. Parameters are not equal: the table shows them.",
-    metric="Accuracy for each offset of the object, mean over up, down, left and right;"
-    " consistency: of the images that are right in the middle, how many are still right.",
+    metric="Accuracy for each offset of the object, mean over up, down, left and right, on at most"
+    f" {MOST_IMAGES:,} of the test images; consistency: of the images that are right in the middle,"
+    " how many are still right.",
     reading="Where a curve stays level, the design does not mind where the object is. The arms"
     " named “moved” have seen moved objects in training: what they gain, the data can teach.",
     arms=arms,

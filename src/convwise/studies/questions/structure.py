@@ -42,7 +42,9 @@ QUESTION = Question(
     title="Does the network use that pixels are neighbours?",
     claim="Flattening an image throws its two dimensions away: a dense network would learn as well"
     " from pixels in any fixed order. A CNN lives on neighbourhood.",
-    source="Goodfellow, Bengio, Courville 2016, Deep Learning, section 9.2",
+    source="LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document"
+    " recognition, section II; for CNNs on permuted pixels Zhang, Bengio, Hardt, Recht, Vinyals"
+    " 2017, Understanding deep learning requires rethinking generalization, section 2.1",
     equal="Training images, their order, epochs, recipe and network; only the order of the pixels"
     " differs, the same one in every image.",
     metric="Accuracy on the test images.",

@@ -1,0 +1,1 @@
+"""Parts of the worked example of a study."""
