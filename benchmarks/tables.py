@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from overhead_tables import overhead_tables
 from results import OURS, figure
 from serve_tables import serve_tables
 
@@ -198,6 +199,7 @@ TABLES: dict[str, Callable[[Facts], str]] = {
     "step_profile": step_tables,
     "time_to_accuracy": accuracy_tables,
     "serve_load": serve_tables,
+    "runtime_overhead": overhead_tables,
 }
 
 

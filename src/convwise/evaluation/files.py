@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +20,14 @@ from convwise.data.files import printable
 from convwise.data.folder import PICTURE_SUFFIXES
 from convwise.errors import DataError
 from convwise.evaluation.predict import Answer, PredictionPrecision, Predictor
+from convwise.image import ImageFormat
 from convwise.model.trained import TrainedModel
 
-CHUNK = 256
+# Files that are asked about at once; of large pictures fewer, so that their pixels stay below this.
+CHUNK, CHUNK_BYTES = 256, 64 << 20
+
+Decoded = NDArray[np.uint8] | str
+"""Pixels, or the reason why there are none."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,8 @@ def predict_files(
 ) -> Iterator[FilePrediction]:
     """Yield a prediction for each file, in order; memory does not grow with their number.
 
+    While the model is asked about some files, threads decode the next ones.
+
     Args:
         model: its ImageFormat decodes the files.
         files: of images.
@@ -99,17 +109,8 @@ def predict_files(
         answer: asked for probabilities in the model's place.
     """
     answer = answer or Predictor(model, precision).probabilities
-
-    def decode(file: Path) -> NDArray[np.uint8] | str:
-        try:
-            return decode_image(file, model.image_format)
-        except DataError as error:
-            return str(error)
-
-    remaining = iter(files)
-    with ThreadPoolExecutor() as pool:
-        while chunk := list(itertools.islice(remaining, CHUNK)):
-            decoded = list(pool.map(decode, chunk))
+    with closing(_decoded_ahead(files, model.image_format)) as chunks:
+        for chunk, decoded in chunks:
             pictures = [each for each in decoded if not isinstance(each, str)]
             answers: Iterator[NDArray[np.float32]] = iter(
                 answer(np.stack(pictures)) if pictures else ()
@@ -119,3 +120,31 @@ def predict_files(
                     yield FilePrediction(file, model.classes, error=each)
                 else:
                     yield FilePrediction(file, model.classes, probabilities=next(answers))
+
+
+def _decoded_ahead(
+    files: Iterable[Path], image_format: ImageFormat
+) -> Generator[tuple[list[Path], list[Decoded]], None, None]:
+    """Yield files, some at a time, with what is in them; the next are decoded meanwhile."""
+
+    def decode(file: Path) -> Decoded:
+        try:
+            return decode_image(file, image_format)
+        except DataError as error:
+            return str(error)
+
+    remaining = iter(files)
+    size = max(1, min(CHUNK, CHUNK_BYTES // prod(image_format.shape)))
+    pool = ThreadPoolExecutor()
+    waiting: deque[tuple[list[Path], Iterator[Decoded]]] = deque()
+    try:
+        while chunk := list(itertools.islice(remaining, size)):
+            waiting.append((chunk, pool.map(decode, chunk)))
+            if len(waiting) > 1:
+                first, decoding = waiting.popleft()
+                yield first, list(decoding)
+        for chunk, decoding in waiting:
+            yield chunk, list(decoding)
+    finally:
+        # Who wants no more answers does not wait for what nobody asks about.
+        pool.shutdown(cancel_futures=True)

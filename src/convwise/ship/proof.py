@@ -82,8 +82,13 @@ class Agreement:
     ties: int
 
     @classmethod
-    def of(cls, ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> Agreement:
-        """Compare float32 (files, classes) probabilities.
+    def of(
+        cls,
+        ours: NDArray[np.float32],
+        theirs: NDArray[np.float32],
+        tolerance: float = TOLERANCE,
+    ) -> Agreement:
+        """Compare float32 (files, classes) probabilities, which may differ by a tolerance.
 
         Example:
             >>> ours = np.array([[0.9, 0.1], [0.50001, 0.49999]], np.float32)
@@ -91,7 +96,7 @@ class Agreement:
             1
         """
         best = np.sort(ours, axis=1)
-        clear = best[:, -1] - best[:, -2] > 2 * TOLERANCE
+        clear = best[:, -1] - best[:, -2] > 2 * tolerance
         same = ours.argmax(axis=1) == theirs.argmax(axis=1)
         difference = float(np.abs(ours - theirs).max()) if np.isfinite(theirs).all() else math.inf
         share = float(same[clear].mean()) if clear.any() else 1.0
@@ -210,7 +215,7 @@ def prove(
         probes_agreement(model, exported),
         seconds=_timings(model, [exported.runtime, *beside]),
         size=size,
-        tolerance=RESIZE_TOLERANCE if exported.resizes else TOLERANCE,
+        tolerance=_tolerance(exported),
         reference_size=4 * model.network.plan.total_params,
         **found,
     )
@@ -228,7 +233,11 @@ def probes_agreement(model: TrainedModel, exported: Exported) -> Agreement:
         else:
             pixels = _decoded(files, model.image_format)
             theirs = exported.runtime.answer(_decoded(files, exported.image_format))
-    return Agreement.of(torch_runtime(model).answer(pixels), theirs)
+    return Agreement.of(torch_runtime(model).answer(pixels), theirs, _tolerance(exported))
+
+
+def _tolerance(exported: Exported) -> float:
+    return RESIZE_TOLERANCE if exported.resizes else TOLERANCE
 
 
 def _rendered(pixels: NDArray[np.uint8], image_format: ImageFormat) -> NDArray[np.uint8]:

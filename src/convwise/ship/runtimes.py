@@ -35,10 +35,12 @@ class Runtime:
     Args:
         name: which runtime.
         answer: takes pixels of the model's format, any number of them, and gives probabilities.
+        raw: the runtime's own object behind it, for ONNX Runtime and OpenVINO.
     """
 
     name: str
     answer: Answer
+    raw: Any = None
 
 
 def torch_runtime(model: TrainedModel) -> Runtime:
@@ -70,7 +72,7 @@ def onnxruntime_of(file: Path | bytes, threads: int | None = None) -> Runtime:
         found: NDArray[np.float32] = session.run([OUTPUT], {INPUT: pixels})[0]
         return found
 
-    return Runtime("onnxruntime", in_batches(run))
+    return Runtime("onnxruntime", in_batches(run), session)
 
 
 def openvino_of(file: Path | bytes, threads: int | None = None) -> Runtime:
@@ -97,7 +99,7 @@ def openvino_of(file: Path | bytes, threads: int | None = None) -> Runtime:
         found: NDArray[np.float32] = compiled(np.ascontiguousarray(pixels))[0]
         return found
 
-    return Runtime("openvino", in_batches(run))
+    return Runtime("openvino", in_batches(run), compiled)
 
 
 def in_batches(run: Answer) -> Answer:

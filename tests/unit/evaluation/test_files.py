@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from convwise.errors import DataError
 from convwise.evaluation import files
 from convwise.evaluation.files import image_files, predict_files
 from convwise.evaluation.predict import predict_probabilities
+from convwise.image import ImageFormat
 from convwise.model.trained import TrainedModel
 
 
@@ -75,6 +77,47 @@ def test_a_bad_file_is_told_and_the_others_are_answered(
     assert [each.error is None for each in answers] == [False, True, False, False]
     assert answers[0].to_dict().keys() == {"path", "error"}
     assert all(str(answer.error) for answer in answers)
+
+
+def test_the_next_files_are_decoded_while_the_model_is_asked_and_no_more_than_those(
+    model: TrainedModel, pixels: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / f"{number:02}.png" for number in range(20)]
+    begun: list[Path] = []
+    another, waited_for, seen = threading.Semaphore(0), 0, []
+
+    def decode(file: Path, image_format: ImageFormat) -> np.ndarray:
+        begun.append(file)
+        another.release()
+        return pixels[0]
+
+    def answer(asked: np.ndarray) -> np.ndarray:
+        nonlocal waited_for
+        while waited_for < min(4 * (len(seen) + 2), len(paths)):
+            assert another.acquire(timeout=30), "the next files wait for the answer"
+            waited_for += 1
+        seen.append(len(begun))
+        return np.zeros((len(asked), len(model.classes)), np.float32)
+
+    monkeypatch.setattr(files, "CHUNK", 4)
+    monkeypatch.setattr(files, "decode_image", decode)
+    assert [each.path for each in predict_files(model, paths, answer=answer)] == paths
+    assert seen == [8, 12, 16, 20, 20]
+
+
+def test_of_large_pictures_few_are_in_memory_at_once(
+    model: TrainedModel, pixels: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [save(tmp_path / f"{number}.png", pixels[number]) for number in range(5)]
+    together: list[int] = []
+
+    def answer(asked: np.ndarray) -> np.ndarray:
+        together.append(len(asked))
+        return np.zeros((len(asked), len(model.classes)), np.float32)
+
+    monkeypatch.setattr(files, "CHUNK_BYTES", 2 * pixels[0].nbytes)
+    assert [each.path for each in predict_files(model, paths, answer=answer)] == paths
+    assert together == [2, 2, 1]
 
 
 def test_only_bad_files_give_only_errors(model: TrainedModel, tmp_path: Path) -> None:

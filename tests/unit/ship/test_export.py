@@ -255,6 +255,8 @@ def test_agreement_leaves_ties_out_and_sees_no_numbers() -> None:
     assert (found.ties, found.agreement) == (1, 0.5)
     assert found.max_difference == pytest.approx(0.6)
     assert Agreement.of(ours, theirs * np.nan).max_difference == float("inf")
+    # Where answers may differ by more, more files are ties.
+    assert Agreement.of(ours, theirs, 0.25).ties == 2
 
 
 def test_the_paired_interval_is_that_of_comparisons() -> None:
