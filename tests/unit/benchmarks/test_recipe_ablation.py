@@ -42,7 +42,9 @@ def test_a_change_is_measured_on_images_that_were_not_learnt(
         ].astype(np.uint8)
         return PixelStore(pixels, labels, tuple(map(str, range(images))))
 
-    monkeypatch.setitem(ablation.CHANGES, "no smoothing", ablation.Change({}, epochs=1, width=0.5))
+    monkeypatch.setitem(
+        ablation.CHANGES, "no smoothing", ablation.Change({"batch_size": 16}, 3, 0.5)
+    )
     grey = ImageFormat(28, 28, 1, mean=(0.5,), std=(0.3,))
     images = ablation.Parted(store(256), store(400), ("dark", "bright"), grey)
     found = ablation.measure("no smoothing", 0, images)

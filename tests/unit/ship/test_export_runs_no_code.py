@@ -23,6 +23,12 @@ BY_TORCH = {
     "torch/fx/graph_module.py",
     # A forward with the names of the program's own arguments.
     "torch/export/_unlift.py",
+    # A function of as many named arguments as the network has tensors.
+    "torch/fx/experimental/proxy_tensor.py",
+    # The names of types that annotations of its own schema hold, such as "Argument".
+    "torch/_export/serde/serialize.py",
+    # A named tuple's constructor.
+    "torch/export/exported_program.py",
     # What is known of the batch size, as expressions.
     "torch/fx/experimental/symbolic_shapes.py",
     "sympy/parsing/sympy_parser.py",
