@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,7 +70,8 @@ def test_the_page_shows_what_python_predicts(server: Running, open_page: Any) ->
     page = open_page(server)
     content = file_of(picture(3))
     give(page, ("three.png", content))
-    page.locator("#status", has_text="1 image answered").wait_for()
+    page.wait_for_selector(".classes")
+    page.locator("#status", has_text=re.compile("^1 image answered$")).wait_for()
     own = predict_probabilities(small_model(), decode_image(content, FORMAT)[np.newaxis])[0]
     order = np.argsort(-own)
     assert page.locator(".label").inner_text().startswith(CLASSES[order[0]])
@@ -86,7 +88,9 @@ def test_several_files_and_a_broken_one_each_get_their_answer(
     page = open_page(server)
     files = [(f"{number}.png", file_of(picture(number))) for number in range(6)]
     give(page, *files, ("broken.png", files[0][1][:40]))
-    page.locator("#status", has_text="7 images answered").wait_for()
+    page.locator(".classes").nth(5).wait_for()
+    page.wait_for_selector(".failed")
+    page.locator("#status", has_text=re.compile("^7 images answered$")).wait_for()
     assert page.locator(".classes").count() == 6
     assert page.locator(".answer", has_text="broken.png").locator(".failed").inner_text()
 

@@ -154,9 +154,9 @@ def test_batch_normalisation_errs_little_more_than_torch(
             torch_batch_norm(x, gamma, beta, EPSILON),
         )
     )
-    # Torch may by chance be right to the bit.
+    # Torch may by chance be right to the bit. Half of what the test above allows.
     rounding = torch.finfo(computed).eps * right.condition * right.y_scale
-    assert ours <= 2 * torchs + 3 * rounding.max()
+    assert ours <= 2 * torchs + 4 * rounding.max()
 
 
 @settings(deadline=None, max_examples=60)

@@ -106,7 +106,7 @@ def test_the_augmentation_is_drawn_as_the_settings_say(
     command = ["audit", str(photos), "--show-augmentation", str(grid), "--set", "rotate=20"]
     assert run([*command, "--set", "mixup=0.4"]) == 0
     told = capsys.readouterr().err
-    assert "(shift 1, flip, rotate 20, mixup 0.4)" in told
+    assert "(shift 1, flip, alternating_flip, rotate 20, mixup 0.4)" in told
     with Image.open(grid) as picture:
         assert picture.format == "PNG"
         assert min(picture.size) > 200
