@@ -132,6 +132,7 @@ def test_batch_normalisation_errs_by_some_units_in_the_last_place(
 @given(
     CHANNELS, SIDES, SIDES, TYPES, st.sampled_from([(0.0, 1.0), (1e4, 1.0), (-3.0, 100.0)]), SEEDS
 )
+@example(1, 7, 8, torch.float32, (-3.0, 100.0), 49)
 def test_batch_normalisation_errs_little_more_than_torch(
     channels: int,
     height: int,
@@ -154,9 +155,9 @@ def test_batch_normalisation_errs_little_more_than_torch(
             torch_batch_norm(x, gamma, beta, EPSILON),
         )
     )
-    # Torch may by chance be right to the bit. Half of what the test above allows.
+    # Torch may by chance be right to the bit.
     rounding = torch.finfo(computed).eps * right.condition * right.y_scale
-    assert ours <= 2 * torchs + 4 * rounding.max()
+    assert ours <= 2 * torchs + 3 * rounding.max()
 
 
 @settings(deadline=None, max_examples=60)
