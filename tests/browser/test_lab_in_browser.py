@@ -218,6 +218,26 @@ def test_the_window_slides_and_the_map_fills(open_page):
     assert page.inner_text("#bench-play") == "Slide the window"
 
 
+def test_a_frame_that_began_before_the_click_moves_the_window_nowhere(open_page):
+    page = open_page("design#bench")
+    ready(page, "design#bench")
+    page.evaluate(
+        """() => {
+          const later = requestAnimationFrame.bind(window);
+          window.places = [];
+          window.requestAnimationFrame = (work) => later((now) => {
+            work(now - 5000);
+            window.places.push(document.getElementById("bench-place").value);
+          });
+        }"""
+    )
+    page.select_option("#bench-pace", "4")
+    page.click("#bench-play")
+    page.wait_for_function("() => window.places.length >= 3")
+    assert page.evaluate("() => window.places[0]") == "1"
+    page.click("#bench-play")
+
+
 def test_own_numbers_and_an_own_image_are_used(open_page, tmp_path):
     page = open_page("design#bench")
     ready(page, "design#bench")

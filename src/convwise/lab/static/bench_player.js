@@ -22,10 +22,11 @@ export function followWindow(show) {
   function run() {
     if (!onItsWay || place >= places - 1) place = 0;
     onItsWay = true;
-    let before = performance.now(), owed = 0;
+    let before = null, owed = 0;
     button.textContent = "Stop";
     const step = (now) => {
-      owed += (now - before) / 1000 * Number(pace.value);
+      // A frame's time is when it began, which may lie before the click: only frames are compared.
+      owed += (now - (before ?? now)) / 1000 * Number(pace.value);
       before = now;
       const whole = Math.floor(owed);
       owed -= whole;
