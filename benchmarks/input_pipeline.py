@@ -53,8 +53,9 @@ from convwise.data.store import PixelStore
 from convwise.design.plan import plan
 from convwise.design.resolve import resolve_network
 from convwise.training.facts import measured_format
-from convwise.training.fit import fit_model, training_batches
+from convwise.training.fit import fit_model
 from convwise.training.machine import machine_facts, package_versions
+from convwise.training.make_loop import training_batches
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.train import use_threads
@@ -233,7 +234,7 @@ def measure_waiting(folder: Path, cache: Path, images: int) -> Facts:
     shift, train = _default_shift(train), train.select(chosen)
     timed: list[Facts] = []
     # It is fit_model that makes the batches; so what is measured is the product's own loop.
-    with mock.patch("convwise.training.fit.Batches", partial(TimedBatches, timed)):
+    with mock.patch("convwise.training.make_loop.Batches", partial(TimedBatches, timed)):
         fitted = fit_model(
             plan(resolve_network("fast"), dataset.format, len(dataset.classes)).require(),
             train,

@@ -147,7 +147,7 @@ def work(what: str, tar: Path, cache_folder: Path) -> Facts:
     # Here, so that the process that starts the workers stays small.
     from convwise.data import load_data
     from convwise.data.pixel_cache import PixelCache
-    from convwise.training.fit import training_batches
+    from convwise.training.make_loop import training_batches
     from convwise.training.recipe import Recipe
 
     cache = PixelCache(cache_folder, notice=_tell, smallest=0)

@@ -7,42 +7,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, get_args
 
-import numpy as np
-import torch
-
-from convwise import kernels
-from convwise.data.batches import Batches, Placed
 from convwise.data.store import PixelStore
 from convwise.design.plan import Plan
 from convwise.errors import DataError, DesignError, DivergedError, OptionError
-from convwise.evaluation.metrics import negative_log_likelihood
-from convwise.evaluation.predict import predict_store
 from convwise.evaluation.temperature import Scaling, validation_scaling
 from convwise.image import ImageFormat
 from convwise.model.allocator import keep_freed_memory
 from convwise.model.build import build
 from convwise.model.pretrained.start import Start
 from convwise.model.trained import TrainedModel
-from convwise.training.averaging import WeightAverage
-from convwise.training.balance import ClassSizes
 from convwise.training.checkpoint import Checkpoint
 from convwise.training.decided import Decided, PrecisionChoice, decide
-from convwise.training.early_stopping import BestEpoch, EarlyStopping
+from convwise.training.early_stopping import BestEpoch
 from convwise.training.interrupt import StopOnSignal
 from convwise.training.keeper import Keeper
 from convwise.training.loop import Ending, TrainingLoop
+from convwise.training.make_loop import make_loop
 from convwise.training.memory import enough_memory
-from convwise.training.optimizer import make_optimizer
 from convwise.training.precision import Race
 from convwise.training.progress import EpochRecord, Watcher
-from convwise.training.pruning import Pruning
 from convwise.training.recipe import Recipe
-from convwise.training.schedule import Progress
 from convwise.training.state import Setback, TrainingState
 from convwise.training.transfer import (
     HeadTraining,
     fill,
-    layer_rates,
     require_fit,
     train_head,
     transfer_recipe,
@@ -138,8 +126,8 @@ def fit_model(
     """
     _require_trainable(plan, train, precision)
     keep_freed_memory()
-    fuse = resume[0].fuse if resume else fuse
-    network = build(plan, seed=seed, fuse=fuse)
+    decided, checkpoint = resume or (None, None)
+    network = build(plan, seed=seed, fuse=decided.fuse if decided else fuse)
     model = TrainedModel(
         network, image_format, classes, name=name, seed=seed, data_options=data_options or {}
     )
@@ -148,11 +136,8 @@ def fit_model(
         require_fit(start, plan, recipe)
         recipe = transfer_recipe(recipe, len(train))
         fill(network, start)
-    decided = resume[0] if resume else None
-    if decided is None and world.leads:
-        with enough_memory(model, train, recipe.batch_size, "fp32"):
-            decided = decide(model, plan, train, recipe, precision, watcher, fuse=fuse)
-    decided = world.agreed(decided)
+    if decided is None:
+        decided = _decided(model, train, recipe, precision, watcher, fuse, world)
     if start is not None:
         decided = decided.beginning_with(start.facts())
     decided.prepare(model)
@@ -163,40 +148,50 @@ def fit_model(
             head = _trained_head(model, train, decided.recipe, stop, watcher, world)
             decided = decided.beginning_with({"head": asdict(head)})
         on_start(decided)
-        loop = _loop(model, plan, train, validation, decided, keeper or Keeper(), watcher, world)
+        loop = make_loop(
+            model, train, validation, decided, stop, keeper or Keeper(), watcher, world
+        )
         if head is not None:
             loop.state.progress.prepared(head.seconds)
-        early = loop.state.early_stopping
-        loop.stop_requested = lambda: stop.requested or early.requested or watcher.wants_to_stop()
-        loop.begin(resume[1] if resume else None)
+        loop.begin(checkpoint)
         with enough_memory(model, train, decided.recipe.batch_size, decided.race.chosen):
-            ending = _run(loop)
-        if ending == "interrupted" and not stop.requested:
-            ending = _why_stopped(early, watcher)
+            ending = _run(loop, stop)
         seconds = loop.state.progress.seconds
-    if loop.state.average.weights:
-        network.load_state_dict(loop.state.average.weights)
-    best = early.restore(network)
-    if best is not None:
-        watcher.message(str(early))
-    network.eval()
+    best = _take_final_weights(loop.state, watcher)
     watcher.ended()
     scaling = validation_scaling(model, validation) if calibrate and world.leads else None
     if scaling is not None:
         watcher.message(str(scaling))
         model = replace(model, temperature=scaling.temperature)
-    state = loop.state
     return Fitted(
         model,
-        tuple(state.history),
+        tuple(loop.state.history),
         decided.race,
         ending,
         seconds,
-        tuple(state.setbacks),
+        tuple(loop.state.setbacks),
         scaling,
         best,
         head,
     )
+
+
+def _decided(
+    model: TrainedModel,
+    train: PixelStore,
+    recipe: Recipe,
+    precision: PrecisionChoice,
+    watcher: Watcher,
+    fuse: bool,
+    world: World,
+) -> Decided:
+    """Return what process 0 finds by its races; all train with that."""
+    found = None
+    if world.leads:
+        plan = model.network.plan
+        with enough_memory(model, train, recipe.batch_size, "fp32"):
+            found = decide(model, plan, train, recipe, precision, watcher, fuse=fuse)
+    return world.agreed(found)
 
 
 def _trained_head(
@@ -222,12 +217,6 @@ def _trained_head(
     return world.agreed(head)
 
 
-def _why_stopped(early: EarlyStopping, watcher: Watcher) -> Ending:
-    if early.requested:
-        return "early stopping"
-    return "callback" if watcher.wants_to_stop() else "interrupted"
-
-
 def _require_trainable(plan: Plan, train: PixelStore, precision: PrecisionChoice) -> None:
     if precision not in get_args(PrecisionChoice):
         raise OptionError(f"precision {precision!r}: use {', '.join(get_args(PrecisionChoice))}")
@@ -237,106 +226,33 @@ def _require_trainable(plan: Plan, train: PixelStore, precision: PrecisionChoice
         raise DataError(f"{len(train)} training images are too few to learn from")
 
 
-def _loop(
-    model: TrainedModel,
-    plan: Plan,
-    train: PixelStore,
-    validation: PixelStore,
-    decided: Decided,
-    keeper: Keeper,
-    watcher: Watcher,
-    world: World,
-) -> TrainingLoop:
-    """Return the loop of a training that has not begun."""
-    recipe = decided.recipe
-    # Dropout without a kernel draws from here; torch takes no larger number.
-    torch.manual_seed(model.seed % 2**63)
-    # Before the clock of Progress starts: torch's first optimizer imports for a second or more.
-    rates = layer_rates(plan) if decided.start else None
-    optimizer = make_optimizer(model.network, plan, recipe, rates)
-    batches = training_batches(train, model.image_format, recipe, model.seed, world)
-    # What makes batches is compiled here, and not in the time that is for learning.
-    next(batches.epoch(1), None)
-    # All begin to count at process 0's time.
-    world.sums([])
-    state = TrainingState(
-        network=model.network,
-        optimizer=optimizer,
-        pruning=Pruning(len(train), recipe.prune_easy, model.seed),
-        progress=Progress(recipe.epochs, recipe.time_limit, world.clock),
-        early_stopping=EarlyStopping(recipe.patience),
-        average=WeightAverage(recipe.ema),
-    )
-    state.progress.reserve(_expected_validation_seconds(decided.race, len(validation)))
-    weights = None
-    if recipe.balance == "weights":
-        weights = torch.from_numpy(ClassSizes.of(train.labels, model.classes).weights())
-    return TrainingLoop(
-        state=state,
-        batches=batches,
-        recipe=recipe,
-        precision=decided.race.chosen,
-        validate=lambda: _validated(model, validation, world, watcher),
-        keeper=keeper,
-        stop_requested=lambda: False,
-        watcher=watcher,
-        forward=world.wrap(model.network, sync_norm=recipe.sync_norm),
-        world=world,
-        class_weights=weights,
-    )
-
-
-def _validated(
-    model: TrainedModel, validation: PixelStore, world: World, watcher: Watcher
-) -> tuple[float, float]:
-    """Return loss and accuracy over the whole split; each process predicts a part of it."""
-    store = validation
-    if world.size > 1:
-        store = validation.select(world.part(np.arange(len(validation))))
-    probabilities = predict_store(model, store)
-    watcher.validated(store, probabilities)
-    right = probabilities.argmax(axis=1) == store.labels
-    if world.size == 1:
-        return negative_log_likelihood(store.labels, probabilities), float(right.mean())
-    loss = negative_log_likelihood(store.labels, probabilities) * len(store) if len(store) else 0.0
-    total, hits, count = world.sums([loss, float(right.sum()), len(store)])
-    return total / count, hits / count
-
-
-def _run(loop: TrainingLoop) -> Ending:
-    """Run the loop; where it runs away, go back and try with half the learning rate, if asked."""
-    while True:
+def _run(loop: TrainingLoop, stop: StopOnSignal) -> Ending:
+    """Run the loop to its end, through setbacks if asked; return why it ended."""
+    ending: Ending | None = None
+    while ending is None:
         try:
-            return loop.run()
+            ending = loop.run()
         except DivergedError as error:
             setbacks = loop.state.setbacks
             if loop.keeper.saving.on_nan == "stop" or len(setbacks) == MOST_SETBACKS:
                 raise
             loop.go_back(error.reason)
+    if ending != "interrupted" or stop.requested:
+        return ending
+    if loop.state.early_stopping.requested:
+        return "early stopping"
+    return "callback" if loop.watcher.wants_to_stop() else "interrupted"
 
 
-def training_batches(
-    train: PixelStore, image_format: ImageFormat, recipe: Recipe, seed: int, world: World = ALONE
-) -> Batches:
-    """Return the batches that a recipe trains on, made in the quickest way there is here."""
-    placed: Placed | None = None
-    if kernels.available():
-        from convwise.kernels.pictures import placed_pictures
+def _take_final_weights(state: TrainingState, watcher: Watcher) -> BestEpoch | None:
+    """Give the network the average, or the best epoch's weights, where either is kept.
 
-        placed = placed_pictures
-    return Batches(
-        train,
-        image_format,
-        recipe.batch_size,
-        seed,
-        recipe.augmentation,
-        recipe.mixing,
-        placed,
-        part=world.part,
-        balanced=recipe.balance == "sampling",
-    )
-
-
-def _expected_validation_seconds(result: Race, images: int) -> float:
-    """Guess from the race: predicting takes about a third of a training step's time."""
-    return images / (3.0 * result.speed) if result.speed else 0.0
+    It predicts from now on.
+    """
+    if state.average.weights:
+        state.network.load_state_dict(state.average.weights)
+    best = state.early_stopping.restore(state.network)
+    if best is not None:
+        watcher.message(str(state.early_stopping))
+    state.network.eval()
+    return best

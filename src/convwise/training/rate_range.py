@@ -22,12 +22,13 @@ from convwise.model.build import build
 from convwise.training.balance import ClassSizes
 from convwise.training.data_request import read
 from convwise.training.facts import measured_format
-from convwise.training.fit import training_batches
 from convwise.training.loss import image_losses
+from convwise.training.make_loop import training_batches
+from convwise.training.network_request import DEFAULT_NETWORK, short_name
 from convwise.training.optimizer import make_optimizer, resolve_optimizer, set_learning_rate
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
-from convwise.training.train import DEFAULT_NETWORK, short_name, use_threads
+from convwise.training.train import use_threads
 
 STEPS = 100
 # AdamW's steps are as long as its rate, whatever the gradients.

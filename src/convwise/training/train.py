@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import tempfile
 from collections.abc import Sequence
@@ -14,24 +15,20 @@ from convwise.data.cores import usable_cores
 from convwise.data.dataset import MAX_BAD, Dataset, Decoded
 from convwise.design.network import Network
 from convwise.design.plan import plan
-from convwise.design.resolve import resolve_network
 from convwise.errors import OptionError
-from convwise.model.pretrained.start import requested_start
 from convwise.training.callbacks import Callback, with_callbacks
 from convwise.training.data_request import DataRequest, read
 from convwise.training.decided import PrecisionChoice
 from convwise.training.facts import measured_format
 from convwise.training.job import Job
 from convwise.training.keeper import Saving
+from convwise.training.network_request import NetworkRequest
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.run import Run, choose_folder, require_free
 from convwise.training.tracking import Track, trackers
-from convwise.training.transfer import require_fit
-from convwise.training.width import AUTO, width_for
+from convwise.training.width import width_for
 from convwise.training.world import ALONE, World
-
-DEFAULT_NETWORK = "fast"
 
 
 def train(
@@ -100,54 +97,25 @@ def train(
         StorageError: a file could not be written.
         TrainingError: the loss is no number.
     """
-    watcher = with_callbacks(watcher, callbacks)
-    trackers(track, Path())
-    if dry_run and world.size > 1:
-        raise OptionError("--dry-run: one process is enough for that")
-    if out is not None and world.leads:
-        require_free(Path(out))
+    recipe, watcher = recipe or Recipe(), with_callbacks(watcher, callbacks)
+    _require_possible(out, track, dry_run, world)
     use_threads(threads, world)
-    start = requested_start(start_from, weights)
-    by_time = network == AUTO and start is None
-    asked = DEFAULT_NETWORK if network is None or by_time else network
-    design = start.redesign(network) if start else resolve_network(asked)
+    asked = NetworkRequest.of(network, start_from, weights)
     asked_data = None
     if isinstance(data, str | Path):
         asked_data = DataRequest(str(data), seed, max_bad, cache, data_options)
         data = asked_data.find()
-    if start is not None:
-        data = start.prepare(data, data_options)
-    dataset = data.dataset if isinstance(data, Decoded) else data
-    network_plan = plan(design, dataset.format, len(dataset.classes)).require()
-    if start is not None:
-        require_fit(start, network_plan, recipe or Recipe())
-    decoded = data if isinstance(data, Decoded) else read(data, watcher, max_bad, cache)
-    image_format = decoded.dataset.format if start else measured_format(decoded)
-    name = start.name if start else short_name(asked)
-    if by_time:
-        width = world.agreed(
-            width_for(
-                decoded.stores["train"],
-                image_format,
-                dataset.classes,
-                recipe or Recipe(),
-                precision,
-                watcher,
-                seed=seed,
-                fuse=fuse,
-            )
-            if world.leads
-            else None
-        )
-        name = width.name
-        network_plan = plan(width.network, dataset.format, len(dataset.classes)).require()
+    dataset, decoded = asked.in_its_format(data, data_options)
+    # Before the pictures are decoded: a network that does not fit them is told at once.
+    network_plan = asked.plan_for(dataset, recipe)
+    decoded = decoded or read(dataset, watcher, max_bad, cache)
     job = Job(
-        name=name,
+        name=asked.name,
         plan=network_plan,
         decoded=decoded,
-        image_format=image_format,
+        image_format=dataset.format if asked.start else measured_format(decoded),
         asked_data=asked_data,
-        recipe=recipe or Recipe(),
+        recipe=recipe,
         seed=seed,
         precision=precision,
         command=command,
@@ -157,15 +125,52 @@ def train(
         saving=saving or Saving(),
         signals=signals,
         world=world,
-        weights=start,
+        weights=asked.start,
     )
+    if asked.by_time:
+        job = _as_wide_as_time_allows(job)
     if not world.leads:
         job.help()
         raise SystemExit(0)
     if dry_run:
-        with tempfile.TemporaryDirectory(prefix="convwise-dry-run-") as folder:
-            return job.one_batch().start(Path(folder) / "run")
+        return _dry_run(job)
     return job.start(choose_folder(Path(out) if out else None, f"{dataset.name}-{job.name}"))
+
+
+def _require_possible(
+    out: str | Path | None, track: Track | None, dry_run: bool, world: World
+) -> None:
+    """Refuse, before any work, what could only fail at its end."""
+    trackers(track, Path())
+    if dry_run and world.size > 1:
+        raise OptionError("--dry-run: one process is enough for that")
+    if out is not None and world.leads:
+        require_free(Path(out))
+
+
+def _as_wide_as_time_allows(job: Job) -> Job:
+    """Return the job with the width of ``fast`` that process 0 finds time for."""
+    dataset, width = job.decoded.dataset, None
+    if job.world.leads:
+        width = width_for(
+            job.decoded.stores["train"],
+            job.image_format,
+            dataset.classes,
+            job.recipe,
+            job.precision,
+            job.watcher,
+            seed=job.seed,
+            fuse=job.fuse,
+        )
+    chosen = job.world.agreed(width)
+    made = plan(chosen.network, dataset.format, len(dataset.classes)).require()
+    return dataclasses.replace(job, name=chosen.name, plan=made)
+
+
+def _dry_run(job: Job) -> Run:
+    """Send one batch through everything, in a folder that is removed again."""
+    with tempfile.TemporaryDirectory(prefix="convwise-dry-run-") as folder:
+        return job.one_batch().start(Path(folder) / "run")
 
 
 def use_threads(count: int | None, world: World = ALONE) -> None:
@@ -178,12 +183,3 @@ def use_threads(count: int | None, world: World = ALONE) -> None:
     if not 1 <= count <= 1024:
         raise OptionError(f"--threads {count}: use a number from 1 to 1024")
     torch.set_num_threads(count)
-
-
-def short_name(network: str | Path | Network) -> str:
-    """Return a word for the network: its zoo name, its file's name, or ``custom``."""
-    if isinstance(network, Path):
-        return network.stem
-    if isinstance(network, Network) or any(sign in network.strip() for sign in "|\n {("):
-        return "custom"
-    return Path(network.strip()).stem

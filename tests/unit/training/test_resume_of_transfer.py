@@ -18,7 +18,7 @@ from convwise.model.build import build
 from convwise.model.modelfile import model_bytes
 from convwise.model.modules import BatchNorm
 from convwise.model.trained import TrainedModel
-from convwise.training import fit, lock, precision
+from convwise.training import fit, lock, make_loop, precision
 from convwise.training.checkpoint import load_checkpoint
 from convwise.training.optimizer import make_optimizer
 from convwise.training.progress import EpochRecord, Watcher
@@ -126,7 +126,7 @@ def test_a_resumed_transfer_ends_with_the_bits_of_one_left_alone(
         scales.append(sorted({group["scale"] for group in made.param_groups}))
         return made
 
-    monkeypatch.setattr(fit, "make_optimizer", noted)
+    monkeypatch.setattr(make_loop, "make_optimizer", noted)
     alone, other = left_alone_and_resumed(decoded, old, tmp_path, monkeypatch, recipe=recipe)
     kept = load_checkpoint(other / "checkpoint").facts
     assert (kept["progress"]["step"], len(kept["history"])) == (4, 1)

@@ -338,20 +338,3 @@ def test_a_folder_that_cannot_be_made_is_told(decoded: Decoded, tmp_path: Path) 
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"cannot write .*file/run"):
         trained(decoded, tmp_path / "file" / "run")
-
-
-@pytest.mark.parametrize(
-    ("network", "name"),
-    [
-        ("lenet", "lenet"),
-        (" lenet\n", "lenet"),
-        ("nets/small.txt", "small"),
-        (Path("my nets/small.json"), "small"),
-        ("flatten | dense classes", "custom"),
-        ("flatten\ndense classes", "custom"),
-        ('{"layers":[]}', "custom"),
-        (Network.from_text("flatten | dense classes"), "custom"),
-    ],
-)
-def test_a_network_has_a_short_name(network: Any, name: str) -> None:
-    assert train_module.short_name(network) == name
