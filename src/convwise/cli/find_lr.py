@@ -13,6 +13,7 @@ from rich.table import Table
 from convwise.cli.curves import common_scale, curve
 from convwise.cli.output import answers, news, print_json
 from convwise.cli.training_view import training_view
+from convwise.errors import OptionError
 from convwise.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -70,6 +71,20 @@ def find_lr(
     else:
         _show(found, command, page)
     return 0
+
+
+def require_from_scratch(start_from: str | None, weights: Path | None, *, dry_run: bool) -> None:
+    """Refuse what a training may be asked for and the test cannot do.
+
+    Raises:
+        OptionError: trained weights or a dry run were asked for.
+    """
+    if start_from is not None or weights is not None:
+        raise OptionError(
+            "--find-lr looks from scratch; with --from and --weights give --lr, or leave it out"
+        )
+    if dry_run:
+        raise OptionError("--find-lr and --dry-run do not go together; leave one of them out")
 
 
 def training_command(arguments: Sequence[str], rate: float) -> str:

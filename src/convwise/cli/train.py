@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -20,6 +20,7 @@ from convwise.cli.data_options import (
     NoCache,
 )
 from convwise.cli.find_lr import find_lr as search_rate
+from convwise.cli.find_lr import require_from_scratch
 from convwise.cli.kernel_table import kernel_table
 from convwise.cli.output import news, print_json
 from convwise.cli.precision_table import precision_table
@@ -28,9 +29,13 @@ from convwise.cli.saving_options import CheckpointEvery, OnNan, parse_every
 from convwise.cli.share import parse_share
 from convwise.cli.step_table import step_table
 from convwise.cli.training_view import training_view
-from convwise.errors import OptionError
 from convwise.image import Resize
 from convwise.training.settings import read_settings
+
+if TYPE_CHECKING:
+    from convwise.training.profile import StepProfiler
+    from convwise.training.recipe import Recipe
+    from convwise.training.run import Run
 
 
 def train(
@@ -158,18 +163,43 @@ def train(
     if resize is not None:
         data_options["resize"] = resize
     if find_lr:
-        if from_ is not None or weights is not None:
-            raise OptionError(
-                "--find-lr looks from scratch; with --from and --weights give --lr, or leave it out"
-            )
-        if dry_run:
-            raise OptionError("--find-lr and --dry-run do not go together; leave one of them out")
+        require_from_scratch(from_, weights, dry_run=dry_run)
         # It computes in fp32: what suits a network does not hang on the precision.
         request.pop("precision", None)
         arguments = sys.argv[1:]
         return search_rate(
             data, settings, out=out, arguments=arguments, as_json=json, **data_options, **request
         )
+    return _train_and_tell(
+        data,
+        settings,
+        start_from=from_,
+        weights=weights,
+        out=out,
+        track=track,
+        dry_run=dry_run,
+        fuse=not no_fuse,
+        checkpoint_every=parse_every(checkpoint_every),
+        on_nan=on_nan,
+        profile=profile,
+        as_json=json,
+        **data_options,
+        **request,
+    )
+
+
+def _train_and_tell(
+    data: str,
+    recipe: Recipe,
+    *,
+    checkpoint_every: float | None,
+    on_nan: OnNan,
+    dry_run: bool,
+    profile: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Train, with news of it, write the report, and tell the result; return the exit code."""
     # torch takes seconds to import: --help and a wrong option answer without it.
     from convwise.report.of_run import report_run
     from convwise.training.keeper import Saving
@@ -179,36 +209,35 @@ def train(
 
     with (
         world_of_environment() as world,
-        training_view(news(), as_json=json, shown=world.leads) as view,
+        training_view(news(), as_json=as_json, shown=world.leads) as view,
     ):
         profiler = StepProfiler(view) if profile else None
         run = train_classifier(
             data,
-            recipe=settings,
-            start_from=from_,
-            weights=weights,
-            out=out,
+            recipe=recipe,
             watcher=profiler.as_watcher() if profiler else view,
-            track=track,
             command="convwise " + shlex.join(sys.argv[1:]),
             dry_run=dry_run,
-            fuse=not no_fuse,
-            saving=Saving().but(parse_every(checkpoint_every), on_nan),
+            saving=Saving().but(checkpoint_every, on_nan),
             signals=SIGNALS,
             world=world,
-            **data_options,
-            **request,
+            **options,
         )
+    if not dry_run:
+        report_run(run)
+    _tell(run, profiler, dry_run=dry_run, as_json=as_json)
+    return exit_code(run)
+
+
+def _tell(run: Run, profiler: StepProfiler | None, *, dry_run: bool, as_json: bool) -> None:
+    """Print where the time went, if asked for, and the result."""
     if dry_run:
         news().print("dry run: every part worked on one batch; nothing was kept")
-    else:
-        report_run(run)
     if profiler:
         news().print(precision_table(run.facts["precision_by_layer"]))
         news().print(kernel_table(run.facts["kernels"]))
         news().print(step_table(profiler.finish()))
-    if json:
+    if as_json:
         print_json(run.summary)
     elif not dry_run:
         show_run(run)
-    return exit_code(run)
