@@ -85,7 +85,23 @@ def test_a_study_is_started_its_verdicts_firm_up_and_it_is_stopped(
     page.click("#stop:enabled")
     wait_for_words(page, "#state", "stopped; what is done is kept")
     page.wait_for_selector("#stop", state="hidden")
-    assert list((folder / "studies" / "fashion-mini-1" / "cells").iterdir())
+    cells = folder / "studies" / "fashion-mini-1" / "cells"
+    kept = {path.name: path.stat().st_mtime_ns for path in cells.iterdir()}
+    assert kept
+
+    page.click("#go-on:enabled")
+    page.wait_for_selector("#stop:visible")
+    assert page.is_hidden("#go-on")
+    page.wait_for_function(
+        "found => document.querySelector('#result .notice').innerText.includes('So far')"
+        " && Number(document.querySelector('#result .notice').innerText.match(/\\d+/)[0]) > found",
+        arg=len(kept),
+        timeout=120_000,
+    )
+    page.click("#stop:enabled")
+    wait_for_words(page, "#state", "stopped; what is done is kept")
+    now = {path.name: path.stat().st_mtime_ns for path in cells.iterdir()}
+    assert {name: now[name] for name in kept} == kept
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -35,11 +35,6 @@ MOST_ENDED = 50
 LAST_WORDS = 4_000
 # A training keeps its checkpoint at once, and then scores what was learnt.
 SECONDS_TO_END = 60.0
-# By whether it is a study.
-_STOPPING = {
-    False: "stopping: what was learnt is being scored",
-    True: "stopping: what is done is kept",
-}
 
 
 class TrainingQueue:
@@ -155,10 +150,28 @@ class TrainingQueue:
         """
         with self._changed:
             self._own()
-            for entry in self._entries:
-                if entry.folder == run and entry.state != "ended":
-                    raise OptionError(f"{run.name} is in the queue already")
+            self._require_ended(run)
             return self._queue(Entry(secrets.token_hex(8), ("resume", shown_path(run)), run))
+
+    def go_on(self, study: Path) -> Entry:
+        """Queue a study that was stopped: its command once more, which goes on with what is done.
+
+        Raises:
+            OptionError: it is in the queue, or no lab began it; or as for :meth:`add`.
+        """
+        with self._changed:
+            self._own()
+            self._require_ended(study)
+            for entry in reversed(self._entries):
+                if entry.folder == study and entry.is_study:
+                    return self._queue(Entry(secrets.token_hex(8), entry.arguments, study))
+            raise OptionError(
+                f"{study.name} was not begun here; the command that began it goes on with it"
+            )
+
+    def _require_ended(self, folder: Path) -> None:
+        if any(each.folder == folder and each.state != "ended" for each in self._entries):
+            raise OptionError(f"{folder.name} is in the queue already")
 
     def stop(self, which: str) -> Entry:
         """Take a waiting training out of the queue, or tell a running one to stop.

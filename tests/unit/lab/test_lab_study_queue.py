@@ -101,3 +101,29 @@ def test_a_lab_of_one_study_starts_no_other_beside_it(lab: TestClient, places: P
     told = lab.post("/api/study/command", json=ASKED).json()
     assert "is one study" in told["problem"]
     assert lab.post("/api/study/start", json=ASKED).status_code == 400
+
+
+def test_a_stopped_study_goes_on_by_its_own_command(lab: TestClient) -> None:
+    entry = lab.post("/api/study/start", json=ASKED).json()
+    [study] = until(lab, lambda told: told["studies"], "studies")["studies"]
+    again = f"/api/study/go-on/{study['id']}"
+    busy = lab.post(again, json={})
+    assert (busy.status_code, "is in the queue already" in busy.text) == (400, True)
+    lab.post(f"/api/train/stop/{entry['id']}", json={})
+    until(lab, lambda told: told["entries"][0]["state"] == "ended")
+    second = lab.post(again, json={}).json()
+    assert second["id"] != entry["id"]
+    assert [second[key] for key in ("study", "command")] == [entry["study"], entry["command"]]
+    lab.post(f"/api/train/stop/{second['id']}", json={})
+    until(lab, lambda told: told["entries"][1]["state"] == "ended")
+
+
+def test_a_study_that_the_lab_did_not_begin_is_left_to_its_command(
+    lab: TestClient, places: Places
+) -> None:
+    (places.studies / "typed").mkdir(parents=True)
+    (places.studies / "typed" / "study.json").write_text("{}")
+    [study] = lab.get("/api/study/studies").json()["studies"]
+    refused = lab.post(f"/api/study/go-on/{study['id']}", json={})
+    assert refused.status_code == 400
+    assert "typed was not begun here; the command that began it goes on with it" in refused.text

@@ -48,6 +48,17 @@ def start(asked: StudyRequest, lab: TheLab) -> dict[str, Any]:
     return shown_entry(entry, lab)
 
 
+@router.post("/go-on/{study}")
+def go_on(study: str, lab: TheLab) -> dict[str, Any]:
+    """Queue a study that was stopped, to go on with what is done.
+
+    Raises:
+        OptionError: it is in the queue, or no lab began it.
+        UnknownIdError: there is no such study any more.
+    """
+    return shown_entry(queue_of(lab).go_on(lab.places.study(study)), lab)
+
+
 @router.post("/command")
 def command(values: dict[str, Any], lab: TheLab) -> dict[str, str]:
     """Return the command line of a study that is not begun, or the problem with it."""

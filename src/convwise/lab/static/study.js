@@ -1,6 +1,6 @@
 // The page Study: start one; the studies of the folder; the open one, read again while it runs.
 
-import { attempt, get } from "./request.js";
+import { attempt, get, post } from "./request.js";
 import { askBy, numbersIn } from "./asking.js";
 import { byId, element, show } from "./dom.js";
 import { STATES, showQueue, stop } from "./queue.js";
@@ -99,6 +99,7 @@ async function showWork() {
   byId("said").textContent = entry.state === "running" ? said : "";
   byId("stop").hidden = !works(entry);
   byId("stop").textContent = { waiting: "Take out", stopping: "Stop at once" }[entry.state] || "Stop";
+  byId("go-on").hidden = works(entry);
   const failed = entry.state === "ended" && ![0, null, 130].includes(entry.code);
   byId("printed").hidden = !failed;
   if (failed && changed("printed", entry.id)) {
@@ -130,6 +131,12 @@ byId("stop").addEventListener("click", async () => {
   byId("stop").disabled = true;
   setTimeout(() => { byId("stop").disabled = false; }, PAUSE);
   await attempt(() => stop(entry));
+  follow();
+});
+byId("go-on").addEventListener("click", async () => {
+  byId("go-on").disabled = true;
+  await attempt(() => post(`/api/study/go-on/${encodeURIComponent(open)}`, {}));
+  byId("go-on").disabled = false;
   follow();
 });
 form.addEventListener("input", showCommand);

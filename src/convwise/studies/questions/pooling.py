@@ -65,7 +65,8 @@ QUESTION = Question(
     metric="Accuracy on the test images, clean and with normal noise of 20, 40 and 60 grey levels;"
     " sharpness: mean difference of neighbouring values of the kept maps ÷ their mean.",
     reading="The curve shows how each kind holds under noise; the pictures show what it keeps of"
-    " the first test image.",
+    " the first test image. Compare the sharpness of max and average alone: neighbours on a map"
+    " that was not pooled lie closer together, and differ less for that reason.",
     arms=arms,
     comparisons=lambda setting: (
         Comparison("max", "average", ("0",)),
