@@ -66,8 +66,8 @@ def differences(answer: Answer, margin: float) -> Figure | None:
     images = sorted({finding.images for finding in answer.findings if finding.seeds})
     words = (
         f"Upright mark: mean difference. Dots below it: the seeds, n = {_span(seeds)}. Thick line:"
-        f" 95% interval over seeds and test images together, n = {_span(images)} images. Thin line:"
-        " 95% interval over seeds alone, for these very test images. Arrow: it goes on."
+        f" 95 % interval over seeds and test images together, n = {_span(images)} images. Thin"
+        " line: 95 % interval over seeds alone, for these very test images. Arrow: it goes on."
         f" Shaded: differences below the margin of {margin * 100:g} points."
     )
     return Figure(differences_chart(f"{answer.question.name}-differences", rows, margin), words)
@@ -120,7 +120,7 @@ def _accuracy(
         text=_per_cent,
     )
     words = (
-        f"{_opening(note)} Mean of {_seeds(group)}; upright lines: 95% interval of the test sample"
+        f"{_opening(note)} Mean of {_seeds(group)}; upright lines: 95 % interval of the test sample"
         f" (Wilson, n = {_span(sorted({result.images for result in group}))} images)."
     )
     return Figure(chart, words)
@@ -150,7 +150,7 @@ def _consistency(
     )
     words = (
         f"{_opening(note)} Of the images that are right at {answer.curve.given}, how many are still"
-        f" right. Mean of {_seeds(group)}; upright lines: 95% interval of the test sample (Wilson,"
+        f" right. Mean of {_seeds(group)}; upright lines: 95 % interval of the test sample (Wilson,"
         f" n = the images that are right at {answer.curve.given})."
     )
     return Figure(chart, words)

@@ -68,7 +68,7 @@ def _accuracy(scores: Scores) -> str:
     if scores.accuracy_interval is None:
         return f"{said}."
     low, high = scores.accuracy_interval
-    return f"{said} (95% interval {percent(low)} to {percent(high)})."
+    return f"{said} (95 % interval {percent(low)} to {percent(high)})."
 
 
 def _weakest(scores: Scores) -> str | None:

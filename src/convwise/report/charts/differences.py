@@ -10,7 +10,7 @@ from markupsafe import Markup
 from convwise.report.charts.axes import Plot, Scale, round_ticks
 from convwise.report.charts.svg import drawing, element
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 640, 46, 46, 8, 46
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 420, 30, 20, 8, 46
 ROW = 34
 
 
@@ -27,7 +27,7 @@ class Difference:
 def difference_chart(rows: Sequence[Difference]) -> Markup:
     """Return the chart as SVG, in percentage points."""
     ends = [end * 100 for row in rows for end in row.interval]
-    ticks = round_ticks(min(0.0, *ends), max(0.0, *ends), most=8)
+    ticks = round_ticks(min(0.0, *ends), max(0.0, *ends), most=6)
     height = TOP + ROW * len(rows) + BOTTOM
     x = Scale(ticks[0], ticks[-1], LEFT, WIDTH - RIGHT, ticks)
     plot = Plot(x, Scale(0, len(rows), TOP, height - BOTTOM, ()))

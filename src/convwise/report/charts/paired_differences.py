@@ -10,8 +10,12 @@ from markupsafe import Markup
 from convwise.report.charts.axes import Scale, round_ticks
 from convwise.report.charts.svg import drawing, element
 
-WIDTH, LEFT, RIGHT = 900, 330, 24
-ROW, TOP, BOTTOM = 54, 30, 46
+# So narrow that a telephone shows it without scrolling, in letters that can be read: names stand
+# above their rows, and not beside them.
+WIDTH, LEFT, RIGHT = 420, 18, 18
+ROW, TOP, BOTTOM = 84, 30, 46
+# In a row, from its upper end: two lines of words, the intervals, the seeds.
+NAME, DETAIL, LINE, SEEDS = 18, 35, 53, 70
 DOT = 4.0
 
 Interval = tuple[float, float]
@@ -64,7 +68,7 @@ def differences_chart(key: str, rows: Sequence[Row], margin: float) -> Markup:
         " ".join(row.told for row in rows),
         (WIDTH, bottom + BOTTOM),
         _frame(scale, bottom, margin),
-        *(_row(row, scale, TOP + ROW * (place + 0.5)) for place, row in enumerate(rows)),
+        *(_row(row, scale, TOP + ROW * place) for place, row in enumerate(rows)),
     )
 
 
@@ -104,12 +108,13 @@ def _frame(scale: Scale, bottom: float, margin: float) -> Markup:
     return Markup("").join(parts)
 
 
-def _row(row: Row, scale: Scale, y: float) -> Markup:
+def _row(row: Row, scale: Scale, top: float) -> Markup:
     parts = [
         element("title", row.told),
-        element("text", row.name, class_="axis", x=0, y=y - 3),
-        element("text", f"{row.on} · {row.word}", class_="tick", x=0, y=y + 14),
+        element("text", row.name, class_="axis", x=0, y=top + NAME),
+        element("text", f"{row.on} · {row.word}", class_="tick", x=0, y=top + DETAIL),
     ]
+    y = top + LINE
     if row.seeds is not None:
         parts.append(_bar(row.seeds, scale, y, "thin"))
     if row.whole is not None:
@@ -117,7 +122,7 @@ def _row(row: Row, scale: Scale, y: float) -> Markup:
     x = scale(min(max(row.mean, scale.low), scale.high))
     parts.append(element("line", class_="mean", x1=x, x2=x, y1=y - 9, y2=y + 9))
     parts += [
-        element("circle", class_="dot seed", cx=scale(value), cy=y + 17, r=DOT)
+        element("circle", class_="dot seed", cx=scale(value), cy=top + SEEDS, r=DOT)
         for value in row.by_seed
         if scale.low <= value <= scale.high
     ]
