@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
+from rich.progress import track
 
 from convwise.cli.output import answers, news, print_json
 from convwise.cli.runtime_option import RuntimeOption, answer_of
@@ -49,8 +50,15 @@ def predict(
     console, errors = answers(), news()
     with contextlib.ExitStack() as closing:
         table = closing.enter_context(prediction_file(out, trained.classes)) if out else None
-        for prediction in predict_files(
-            trained, image_files(files), precision=precision, answer=answer
+        found = image_files(files)
+        for prediction in track(
+            predict_files(trained, found, precision=precision, answer=answer),
+            "predicting",
+            total=len(found),
+            console=errors,
+            transient=True,
+            # Answers that are printed show how far it is.
+            disable=out is None or json or not errors.is_terminal,
         ):
             failed += prediction.error is not None
             if table is not None:
