@@ -43,6 +43,8 @@ HERE = Path(__file__).resolve().parent
 SCORED = 10_000
 EPOCHS = 6
 BASE = {"shift": 0, "alternating_flip": False}
+# What eight minutes hold on two Zen 4 cores; these are compared with each other.
+LONG_EPOCHS, LONG = 36, {"shift": 1, "alternating_flip": True}
 
 
 class Change(NamedTuple):
@@ -83,6 +85,13 @@ CHANGES = {
     "more smoothing": Change({"label_smoothing": 0.1}),
     "averaged weights": Change({"ema": 0.99}),
     "GELU": Change(gelu=True),
+    "8 min": Change(LONG, LONG_EPOCHS),
+    "8 min, narrower": Change(LONG, 54, width=0.75),
+    "8 min, wider": Change(LONG, 16, width=1.5),
+    "8 min, moved by two, erased": Change(LONG | {"shift": 2, "erase": 0.2}, LONG_EPOCHS),
+    "8 min, no smoothing, half the rate": Change(
+        LONG | {"label_smoothing": 0.0, "learning_rate": 0.05}, LONG_EPOCHS
+    ),
 }
 
 

@@ -1,28 +1,8 @@
 """Accuracy against time, predictions in turns, and the limits of a machine."""
 
-import importlib
-import sys
-from pathlib import Path
-from types import ModuleType
 from xml.etree import ElementTree
 
 import pytest
-
-FOLDER = Path(__file__).parents[3] / "benchmarks"
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    before = set(sys.modules)
-
-    def by_name(name: str) -> ModuleType:
-        return importlib.import_module(name)
-
-    yield by_name
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(FOLDER)):
-            del sys.modules[name]
 
 
 def run(limit: float, accuracy: float) -> dict:

@@ -1,13 +1,11 @@
 """Taking turns: the protocol with workers, the stopwatch, the gate, and the tables."""
 
-import importlib
 import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -30,21 +28,6 @@ for line in sys.stdin:
     else:
         tell(images_per_second=10.0, cpu_seconds=0.0)
 """
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    monkeypatch.syspath_prepend(str(FOLDER / "contenders"))
-    before = set(sys.modules)
-
-    def by_name(name: str) -> ModuleType:
-        return importlib.import_module(name)
-
-    yield by_name
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(FOLDER)):
-            del sys.modules[name]
 
 
 class FakeWorker:

@@ -1,29 +1,14 @@
 """The benchmarks' arithmetic and their handling of processes, without any peer."""
 
-import importlib
 import json
 import os
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
 SECONDS = 3.0
-FOLDER = Path(__file__).parents[3] / "benchmarks"
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-
-    def by_name(name: str) -> ModuleType:
-        return importlib.import_module(name)
-
-    yield by_name
-    for name in ("measuring", "peers", "results", "sample"):
-        sys.modules.pop(name, None)
 
 
 def cell(contender: str, *speeds: float, batch: int = 8, **more) -> dict:

@@ -1,11 +1,8 @@
 """The data benchmarks: their pictures, their arithmetic and their tables."""
 
-import importlib
 import mmap
-import sys
 import time
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -16,20 +13,7 @@ from convwise.data.pixel_cache import PixelCache
 from convwise.data.store import PixelStore
 from convwise.image import ImageFormat
 
-FOLDER = Path(__file__).parents[3] / "benchmarks"
 STEP_SECONDS = 0.02
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-
-    def by_name(name: str) -> ModuleType:
-        return importlib.import_module(name)
-
-    yield by_name
-    for name in ("measuring", "peers", "input_pipeline", "million_images"):
-        sys.modules.pop(name, None)
 
 
 def speeds(what: str, number: int, first: float, later: float) -> dict:

@@ -1,8 +1,7 @@
 """The benchmark of the kernels: both ways do the same work, and the arithmetic is right."""
 
-import importlib
-import sys
-from pathlib import Path
+from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 import torch
@@ -13,17 +12,13 @@ if not available():
     pytest.skip("kernels need Numba and torch's OpenMP threads", allow_module_level=True)
 
 SHAPE = (4, 6, 8, 8)
-FOLDER = Path(__file__).parents[3] / "benchmarks"
 
 
 @pytest.fixture
-def benchmark(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    module = importlib.import_module("kernels")
+def benchmark(load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = load("kernels")
     monkeypatch.setattr(module, "ROUNDS", 2)
-    yield module
-    for name in ("measuring", "kernels"):
-        sys.modules.pop(name, None)
+    return module
 
 
 @pytest.mark.parametrize("number", [torch.float32, torch.bfloat16], ids=str)

@@ -1,7 +1,6 @@
 """The changes that the ablation of the recipe measures."""
 
-import importlib
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
@@ -11,13 +10,10 @@ from convwise.data.store import PixelStore
 from convwise.image import ImageFormat
 from convwise.training.recipe import Recipe
 
-FOLDER = Path(__file__).parents[3] / "benchmarks"
-
 
 @pytest.fixture
-def ablation(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return importlib.import_module("recipe_ablation")
+def ablation(load: Callable[[str], ModuleType]) -> ModuleType:
+    return load("recipe_ablation")
 
 
 def test_each_change_is_another_recipe_or_another_network(ablation: ModuleType) -> None:

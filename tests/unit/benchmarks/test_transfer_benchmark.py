@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-FOLDER = Path(__file__).parents[3] / "benchmarks"
 COUNTS = {"train": 3, "validation": 1, "test": 3}
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield importlib.import_module
-    for name in ("measuring", "photo_crops", "transfer"):
-        sys.modules.pop(name, None)
 
 
 def test_crops_are_drawn_by_the_seed_and_test_crops_from_the_other_half(
