@@ -7,7 +7,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+import pytest
 import uvicorn
 
 from convwise.lab.access import Limits
@@ -46,3 +48,13 @@ def served(places: Places, limits: Limits | None = None) -> Iterator[ServedLab]:
         # A training that still runs is stopped first, and scores what was learnt.
         thread.join(90)
         assert not thread.is_alive()
+
+
+@contextmanager
+def lab_that_trains(folder: Path, cache: Path) -> Iterator[ServedLab]:
+    """Serve a lab whose trainings take one thread, and keep what they find out to themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        with served(Places(folder / "runs", (), folder / "studies")) as running:
+            yield running

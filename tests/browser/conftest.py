@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,60 +34,64 @@ def browser() -> Iterator[object]:
         chromium.close()
 
 
+@dataclass(frozen=True)
+class Watched:
+    """A page, what it said on its console or in dialogs, and all that it asked for."""
+
+    page: Any
+    said: list[str] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        said, fetched = self.said.append, self.fetched.append
+        self.page.on("console", lambda message: said(message.text))
+        self.page.on("pageerror", lambda error: said(str(error)))
+        self.page.on("dialog", lambda dialog: (said(dialog.message), dialog.dismiss()))
+        self.page.on("request", lambda request: fetched(request.url))
+
+
 @pytest.fixture
 def visit(browser: Any) -> Iterator[Callable[..., Any]]:
     """Open a file; at the end nothing must have gone wrong, and nothing been fetched."""
-    opened = []
+    opened: list[tuple[Watched, Path]] = []
 
     def go(path: Path, width: int = 1280, scheme: str = "light") -> Any:
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        said: list[str] = []
-        fetched: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: fetched.append(request.url))
+        opened.append((Watched(page), path))
         page.goto(path.as_uri())
-        opened.append((page, path, said, fetched))
         return page
 
     yield go
-    for page, path, said, fetched in opened:
-        page.close()
-        assert said == []
-        assert [url for url in fetched if not url.startswith("data:")] == [path.as_uri()]
+    for watched, path in opened:
+        watched.page.close()
+        assert watched.said == []
+        assert [url for url in watched.fetched if not url.startswith("data:")] == [path.as_uri()]
 
 
 @pytest.fixture
 def open_page(browser: Any, lab: Any) -> Iterator[Callable[..., Any]]:
     """Open a page of the module's lab; the console stays empty and nothing leaves this machine."""
-    opened = []
+    # Each with what its console may say.
+    opened: list[tuple[Any, Watched, str]] = []
 
     def go(name: str, width: int = 1280, scheme: str = "light", *, refusals: bool = False) -> Any:
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
         )
         page = context.new_page()
-        said: list[str] = []
-        fetched: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda request: fetched.append(request.url))
+        # A browser itself notes each refused request on its console.
+        allowed = "the server responded with a status of 4" if refusals else ""
+        opened.append((context, Watched(page), allowed))
         page.goto(lab.url)
         page.goto(f"http://127.0.0.1:{lab.port}/{name}")
-        # A browser itself notes each refused request on its console.
-        opened.append(
-            (context, "the server responded with a status of 4" if refusals else "", said, fetched)
-        )
         return page
 
     yield go
     own = (f"http://127.0.0.1:{lab.port}/", "data:", "blob:")
-    for context, allowed, said, fetched in opened:
+    for context, watched, allowed in opened:
         context.close()
-        assert [text for text in said if not allowed or allowed not in text] == []
-        assert [url for url in fetched if not url.startswith(own)] == []
+        assert [text for text in watched.said if not allowed or allowed not in text] == []
+        assert [url for url in watched.fetched if not url.startswith(own)] == []
 
 
 @pytest.fixture(scope="session")

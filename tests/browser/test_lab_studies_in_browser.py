@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from convwise.lab.places import Places
-from served_lab import ServedLab, served
+from served_lab import ServedLab, lab_that_trains
 
 pytestmark = pytest.mark.browser
 
@@ -25,11 +24,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lab(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedLab]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("OMP_NUM_THREADS", "1")
-        with served(Places(folder / "runs", (), folder / "studies")) as running:
-            yield running
+    with lab_that_trains(folder, tmp_path_factory.mktemp("cache")) as running:
+        yield running
 
 
 def wait_for_words(page: Any, selector: str, words: str) -> None:
