@@ -22,7 +22,9 @@ def export(
     *,
     to: Annotated[
         Literal["onnx", "openvino", "int8", "torch", "keras", "web"],
-        Parameter(help="The format; int8 is a quantised ONNX file, web a folder with a page."),
+        Parameter(
+            help="The format; int8 is quantised, see --runtime; web is a folder with a page."
+        ),
     ],
     out: Annotated[
         Path | None, Parameter(help="File or folder to write. Default: the model's name, here.")
@@ -37,6 +39,10 @@ def export(
     max_loss: Annotated[
         str, Parameter(help="Accuracy that int8 may lose; beyond it nothing is written.")
     ] = "1%",
+    runtime: Annotated[
+        Literal["onnxruntime", "openvino"] | None,
+        Parameter(help="What shall run int8. Default: onnxruntime; openvino has .xml and .bin."),
+    ] = None,
     resize_inside: Annotated[
         bool,
         Parameter(show_default=False, help="The ONNX graph takes pictures of any size."),
@@ -50,16 +56,17 @@ def export(
     loss = parse_share(max_loss, "--max-loss")
     # torch takes seconds to import: --help and a wrong option answer without it.
     from convwise.model.modelfile import load_model
-    from convwise.ship.export import SUFFIXES
     from convwise.ship.export import export as export_model
+    from convwise.ship.export import suffix_of
 
     done = export_model(
         load_model(model),
         to,
-        out or Path(_stem(model, to) + SUFFIXES[to]),
+        out or Path(_stem(model, to) + suffix_of(to, runtime)),
         data=data,
         split=split,
         max_loss=loss,
+        runtime=runtime,
         resize_inside=resize_inside,
         cache=not no_cache,
         data_dir=data_dir,

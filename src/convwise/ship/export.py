@@ -9,34 +9,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from convwise.errors import OptionError, RunError, StorageError
+from convwise.errors import OptionError, StorageError
 from convwise.evaluation.evaluate import SplitName
 from convwise.model.trained import TrainedModel
 from convwise.ship.formats import ExportFormat, Keras, Onnx, OpenVino, Torch
 from convwise.ship.proof import Proof, prove
-from convwise.ship.quantize import Int8, calibration_pixels
+from convwise.ship.quantize import OnnxInt8, calibration_pixels
+from convwise.ship.quantize_openvino import OpenVinoInt8
 from convwise.ship.runtimes import runtime_of
+from convwise.ship.verdict import in_float, int8_verdict, verdict_of
 from convwise.ship.web.folder import Web
 
-FLOAT = "onnxruntime float32"
-# A gain that is worth a second file and its check.
-WORTH = 1.05
 SUFFIXES = {
     "onnx": ".onnx",
     "openvino": ".xml",
-    "int8": ".onnx",
     "torch": ".pt2",
     "keras": ".keras",
     # A folder.
     "web": "",
 }
-IN_BROWSER = "; tried in ONNX Runtime, whose WebAssembly build runs the same file in a browser"
 
 Target = Literal["onnx", "openvino", "int8", "torch", "keras", "web"]
-
-
-class ExportError(RunError):
-    """What was written does not give the model's answers; it was removed again."""
+Int8Runtime = Literal["onnxruntime", "openvino"]
+INT8 = {"onnxruntime": OnnxInt8, "openvino": OpenVinoInt8}
 
 
 @dataclass(frozen=True)
@@ -66,6 +61,7 @@ def export(
     data: str | Path | None = None,
     split: SplitName = "test",
     max_loss: float = 0.01,
+    runtime: Int8Runtime | None = None,
     resize_inside: bool = False,
     cache: bool = True,
     **data_options: Any,
@@ -80,6 +76,7 @@ def export(
             images; other formats are always tried on files of every kind, too.
         split: of the data set, to be scored on.
         max_loss: the loss of accuracy, 0…1, that ``int8`` may cost.
+        runtime: what shall run ``int8``, and whose format it gets; ONNX Runtime unless given.
         resize_inside: let an ONNX graph take pictures of any size; those of ``data`` still come in
             the model's size.
         cache: take decoded pixels from the user's cache, and keep them there.
@@ -92,11 +89,14 @@ def export(
         StorageError: it could not be written.
     """
     file = Path(file)
-    require_free(file, SUFFIXES[to])
+    if runtime is not None and to != "int8":
+        raise OptionError(f"--runtime {runtime}: only --to int8 has a choice, not --to {to}")
+    runtime = runtime or "onnxruntime"
+    require_free(file, suffix_of(to, runtime))
     if to == "int8":
         pixels = calibration_pixels(model, data, cache, data_options)
-        kind: ExportFormat = Int8(pixels)
-        beside = [replace(runtime_of(model, "onnxruntime"), name=FLOAT)]
+        kind: ExportFormat = INT8[runtime](pixels)
+        beside = [replace(runtime_of(model, runtime), name=in_float(runtime))]
     else:
         kind, beside = _format(to, resize_inside), []
     aside = _folder_beside(file)
@@ -116,7 +116,7 @@ def export(
             cache=cache,
             beside=beside,
         )
-        verdict = int8_verdict(proof, max_loss) if to == "int8" else verdict_of(proof, to)
+        verdict = int8_verdict(proof, max_loss, runtime) if to == "int8" else verdict_of(proof, to)
         if to == "web":
             _put_folder(path, file)
         else:
@@ -142,6 +142,16 @@ def _format(to: Target, resize_inside: bool) -> ExportFormat:
         case "web":
             return Web()
     raise OptionError(f"--to {to}: use onnx, openvino, int8, torch, keras or web")
+
+
+def suffix_of(to: Target, runtime: Int8Runtime | None = None) -> str:
+    """Return how the name of a format's file ends; a folder's name ends anyhow.
+
+    Example:
+        >>> suffix_of("int8"), suffix_of("int8", "openvino")
+        ('.onnx', '.xml')
+    """
+    return INT8[runtime or "onnxruntime"].suffix if to == "int8" else SUFFIXES[to]
 
 
 def require_free(file: Path, suffix: str) -> None:
@@ -185,57 +195,3 @@ def _put_folder(source: Path, target: Path) -> None:
         source.rename(target)
     except OSError as error:
         raise StorageError(f"cannot write {target}: {error.strerror or error}") from None
-
-
-def verdict_of(proof: Proof, to: Target) -> str:
-    """Return what was found in a sentence.
-
-    Raises:
-        ExportError: the file does not give the model's answers.
-    """
-    if proof.max_difference <= proof.tolerance and proof.agreement == 1.0:
-        return (
-            f"the same answers: probabilities within {proof.max_difference:.1e} on"
-            f" {proof.to_dict()['files']:,} files, every label equal outside {_ties(proof)}"
-            f"{IN_BROWSER if to == 'web' else ''}"
-        )
-    raise ExportError(
-        f"the {to} file gives other answers in {proof.runtime}: probabilities differ by up to"
-        f" {proof.max_difference:.1e} ({proof.tolerance:.0e} is allowed), and"
-        f" {1 - proof.agreement:.1%} of the labels; it was removed. Please report this"
-    )
-
-
-def int8_verdict(proof: Proof, max_loss: float) -> str:
-    """Return whether int8 is worth it, in a sentence.
-
-    Raises:
-        ExportError: it loses more accuracy than it may.
-    """
-    accuracy = proof.accuracy
-    loss = -accuracy["difference"]
-    low, high = accuracy["interval"]
-    cost = (
-        f"accuracy {100 * accuracy['difference']:+.2f} points (95 % interval {100 * low:+.2f} …"
-        f" {100 * high:+.2f}, {accuracy['images']:,} images)"
-    )
-    if loss > max_loss:
-        raise ExportError(
-            f"don't: int8 costs more than --max-loss {100 * max_loss:g}% allows: {cost};"
-            " it was removed. Keep the float32 export"
-        )
-    mine, plain = proof.seconds[proof.runtime_key], proof.seconds[FLOAT]
-    gains = {batch: plain[batch] / mine[batch] for batch in mine}
-    speeds = ", ".join(
-        f"{gain:.2f} times as fast {'for one image' if batch == 1 else f'in batches of {batch}'}"
-        for batch, gain in gains.items()
-    )
-    if max(gains.values()) < WORTH:
-        return f"don't: int8 is not faster than float32 in ONNX Runtime here ({speeds}); {cost}"
-    mixed = min(gains.values()) < 1
-    return f"{'it depends' if mixed else 'worth it here'}: int8 is {speeds}; {cost}"
-
-
-def _ties(proof: Proof) -> str:
-    ties = proof.to_dict()["ties"]
-    return "1 tie" if ties == 1 else f"{ties} ties"

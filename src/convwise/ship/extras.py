@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from types import ModuleType
 
 from convwise.errors import MissingExtraError
@@ -24,6 +25,19 @@ def require(module: str, extra: str) -> ModuleType:
     if not is_installed(module):
         raise MissingExtraError(module.partition(".")[0], extra)
     return importlib.import_module(module)
+
+
+def require_openvino() -> ModuleType:
+    """Import OpenVINO without what would send figures of its use to its maker.
+
+    NNCF, imported afterwards, is silent too. A process that imported them itself is left as it is.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    # Both packages import this one if they can, and do without it otherwise; None makes it missing.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    return require("openvino", "openvino")
 
 
 def is_installed(module: str) -> bool:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from convwise.errors import ModelFileError
 from convwise.model.trained import TrainedModel
-from convwise.ship.extras import is_installed, require
+from convwise.ship.extras import is_installed, require, require_openvino
 from convwise.ship.keras_file import CONTRACT, keras_bytes
 from convwise.ship.keras_import import import_keras
 from convwise.ship.onnx_model import METADATA_KEY, contract, onnx_bytes
@@ -75,17 +75,11 @@ class OpenVino(ExportFormat):
 
     def write(self, model: TrainedModel, path: Path) -> None:
         """Write both files."""
-        openvino = require("openvino", "openvino")
-        made = openvino.Core().read_model(onnx_bytes(model))
-        made.set_rt_info(json.dumps(contract(model)), [METADATA_KEY])
-        openvino.save_model(made, str(path), compress_to_fp16=False)
+        save_openvino(require_openvino().Core().read_model(onnx_bytes(model)), model, path)
 
     def load(self, path: Path) -> Exported:
         """Load them into OpenVINO."""
-        openvino = require("openvino", "openvino")
-        told = openvino.Core().read_model(str(path)).get_rt_info([METADATA_KEY])
-        text = told.astype(str) if hasattr(told, "astype") else str(told)
-        return Exported.of(openvino_of(path), json.loads(text))
+        return Exported.of(openvino_of(path), openvino_contract(path))
 
 
 @dataclass(frozen=True)
@@ -182,3 +176,16 @@ def onnx_contract(path: Path) -> dict[str, Any]:
             if isinstance(found, dict):
                 return found
     raise ModelFileError(f"{path} tells no classes and no image format; convwise did not write it")
+
+
+def save_openvino(made: Any, model: TrainedModel, path: Path) -> None:
+    """Write an ``openvino.Model``, with what convwise says of it, as an .xml and a .bin."""
+    made.set_rt_info(json.dumps(contract(model)), [METADATA_KEY])
+    require_openvino().save_model(made, str(path), compress_to_fp16=False)
+
+
+def openvino_contract(path: Path) -> dict[str, Any]:
+    """Return what an OpenVINO model of convwise says of itself."""
+    told = require_openvino().Core().read_model(str(path)).get_rt_info([METADATA_KEY])
+    found: dict[str, Any] = json.loads(told.astype(str) if hasattr(told, "astype") else str(told))
+    return found

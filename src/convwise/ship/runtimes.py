@@ -17,11 +17,11 @@ from convwise.data.cores import usable_cores
 from convwise.errors import ModelFileError
 from convwise.evaluation.predict import LARGEST_BATCH, Answer, Predictor
 from convwise.model.trained import TrainedModel
-from convwise.ship.extras import is_installed, require
+from convwise.ship.extras import is_installed, require, require_openvino
 from convwise.ship.onnx_model import INPUT, OUTPUT, onnx_bytes
 
 RuntimeName = Literal["torch", "onnxruntime", "openvino"]
-
+TITLES = {"torch": "torch", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 
 RACE_SECONDS = 1.0
 # Only a clear winner is worth leaving torch, whose answers are those of the training's figures.
@@ -82,7 +82,7 @@ def openvino_of(file: Path | bytes, threads: int | None = None) -> Runtime:
         MissingExtraError: ``openvino`` is not installed.
         ModelFileError: it cannot be loaded.
     """
-    openvino = require("openvino", "openvino")
+    openvino = require_openvino()
     settings: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads or usable_cores(),

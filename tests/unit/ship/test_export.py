@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,9 @@ from convwise.image import ImageFormat
 from convwise.model.trained import TrainedModel
 from convwise.ship import export as export_module
 from convwise.ship import extras, formats, onnx_model
-from convwise.ship.export import Export, ExportError, export
-from convwise.ship.proof import Agreement, paired_accuracy
+from convwise.ship.export import Export, export
+from convwise.ship.proof import Agreement, Proof, paired_accuracy
+from convwise.ship.verdict import ExportError, int8_verdict
 
 
 def test_an_onnx_file_takes_pixels_of_any_number_and_gives_the_models_probabilities(
@@ -54,7 +57,8 @@ def test_the_same_model_gives_the_same_file(model: TrainedModel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("to", "suffix"), [("onnx", ".onnx"), ("keras", ".keras"), ("torch", ".pt2")]
+    ("to", "suffix"),
+    [("onnx", ".onnx"), ("openvino", ".xml"), ("keras", ".keras"), ("torch", ".pt2")],
 )
 def test_an_export_is_scored_on_the_evaluation_data(
     model: TrainedModel, photos: Path, tmp_path: Path, to: Any, suffix: str
@@ -67,7 +71,7 @@ def test_an_export_is_scored_on_the_evaluation_data(
     accuracy = figures["accuracy"]
     assert accuracy["reference"] == accuracy["exported"]
     assert accuracy["interval"][0] < 0 < accuracy["interval"][1]
-    assert figures["size"] == done.file.stat().st_size
+    assert figures["size"] == sum(each.stat().st_size for each in tmp_path.glob("m.*"))
     assert figures["latency"] > 0
     assert set(figures["throughput"]) == {"32", "256"}
     json.dumps(figures, allow_nan=False)
@@ -208,6 +212,68 @@ def test_int8_is_calibrated_on_training_images_and_gives_a_verdict(
     assert "BatchNormalization" not in kinds
     assert done.proof.agreement > 0.9
     assert abs(done.proof.accuracy["difference"]) < 0.05
+
+
+def test_int8_of_openvino_is_two_files_with_a_verdict_and_prints_nothing(
+    model: TrainedModel, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"data": photos, "split": "all", "max_loss": 1.0, "cache": False}
+    done = export(model, "int8", tmp_path / "m.xml", runtime="openvino", **options)  # type: ignore[arg-type]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["m.bin", "m.xml"]
+    assert done.verdict.startswith(("worth it here", "don't", "it depends"))
+    assert "OpenVINO" in done.verdict
+    assert done.proof.runtime == "openvino int8"
+    assert 'type="FakeQuantize"' in done.file.read_text()
+    assert done.proof.agreement > 0.9
+    assert abs(done.proof.accuracy["difference"]) < 0.05
+    assert capsys.readouterr().out == ""
+
+
+def test_int8_for_openvino_has_openvinos_suffix(model: TrainedModel, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"ends in \.xml"):
+        export(model, "int8", tmp_path / "m.onnx", data="photos", runtime="openvino")
+
+
+def test_only_int8_has_a_choice_of_runtime(model: TrainedModel, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="only --to int8 has a choice, not --to onnx"):
+        export(model, "onnx", tmp_path / "m.onnx", runtime="openvino")
+
+
+def test_openvino_comes_without_what_sends_figures_of_its_use() -> None:
+    program = """
+import sys
+from convwise.ship.extras import require, require_openvino
+require_openvino(), require("nncf", "openvino")
+print([name for name, module in sys.modules.items() if "openvino_telemetry" in name and module])
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("one", "many", "begins"),
+    [
+        (0.5, 0.5, "worth it here: int8 is 2.00 times as fast"),
+        (2.0, 0.5, "it depends: "),
+        (1.0, 0.99, "don't: int8 is not faster than float32 in OpenVINO here"),
+    ],
+)
+def test_the_verdict_compares_int8_with_float32_in_the_same_runtime(
+    one: float, many: float, begins: str
+) -> None:
+    accuracy = {"difference": -0.001, "interval": (-0.004, 0.002), "images": 1_000}
+    seconds = {
+        "torch": {1: 9.0, 32: 9.0},
+        "openvino int8": {1: one, 32: many},
+        "openvino float32": {1: 1.0, 32: 1.0},
+    }
+    agreement = Agreement(files=54, max_difference=0.01, agreement=1.0, ties=0)
+    proof = Proof("openvino int8", agreement, accuracy=accuracy, seconds=seconds)
+    verdict = int8_verdict(proof, 0.01, "openvino")
+    assert verdict.startswith(begins)
+    assert "accuracy -0.10 points (95 % interval -0.40 … +0.20, 1,000 images)" in verdict
 
 
 def test_int8_without_data_says_what_it_needs(model: TrainedModel, tmp_path: Path) -> None:

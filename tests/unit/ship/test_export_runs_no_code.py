@@ -3,7 +3,8 @@
 ``--to torch`` is the one format whose library writes Python and runs it, as ``torch.export`` always
 does. Each file of it that may is named in ``BY_TORCH``, with what it compiles: texts that torch
 makes of the graph that it has just traced, or has just written and reads back to try it. convwise
-reads no .pt2 file that a user brings. No format may unpickle, or read marshalled code.
+reads no .pt2 file that a user brings. NNCF defines a class while it works (``BY_NNCF``). No format
+may unpickle, or read marshalled code.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ BY_TORCH = {
     "sympy/parsing/sympy_parser.py",
 }
 
+BY_NNCF = {
+    # A dataclass that is defined within a function: Python writes its methods anew at each call.
+    "nncf/common/quantization/quantizer_propagation/graph.py",
+}
+
 # Each export is done twice: what is imported late is imported in the first round, which runs code.
 # An event belongs to the nearest file that is a library's or ours, and not Python's own.
 PROGRAM = """
@@ -41,7 +47,7 @@ import hashlib, json, sys
 from pathlib import Path
 from convwise.model.modelfile import load_model
 from convwise.ship import keras_file, proof
-from convwise.ship.export import SUFFIXES, export
+from convwise.ship.export import export, suffix_of
 from convwise.ship.web import engine
 proof.SECONDS, proof.BATCHES = 0.0, (1,)
 folder, photos = Path(sys.argv[1]), sys.argv[2]
@@ -70,6 +76,8 @@ exports = {
     "resizing": {"to": "onnx", "resize_inside": True},
     "web": data,
     "int8": data | {"max_loss": 1.0},
+    "openvino": data,
+    "openvino_int8": data | {"to": "int8", "runtime": "openvino", "max_loss": 1.0},
     "torch": data,
 }
 for watched in (False, True):
@@ -78,7 +86,8 @@ for watched in (False, True):
     for name, options in exports.items():
         kind = options.get("to", name)
         events[name], to = [], name if watched else None
-        export(model, file=into / (name + SUFFIXES[kind]), **{"to": kind} | options)
+        suffix = suffix_of(kind, options.get("runtime"))
+        export(model, file=into / (name + suffix), **{"to": kind} | options)
     events["keras"], to = [], "keras" if watched else None
     (into / "m.keras").write_bytes(keras_file.keras_bytes(model))
     to = None
@@ -107,17 +116,17 @@ def events(
     return {to: [tuple(event) for event in found] for to, found in told.items()}
 
 
-@pytest.mark.parametrize("to", ["onnx", "resizing", "web", "int8", "keras"])
+@pytest.mark.parametrize("to", ["onnx", "resizing", "web", "int8", "openvino", "keras"])
 def test_an_export_unpickles_compiles_and_runs_nothing(
     events: dict[str, list[Event]], to: str
 ) -> None:
     assert events[to] == []
 
 
-def test_torch_runs_what_it_writes_itself_and_nothing_else(
-    events: dict[str, list[Event]],
+@pytest.mark.parametrize(("to", "by"), [("torch", BY_TORCH), ("openvino_int8", BY_NNCF)])
+def test_a_library_runs_what_it_writes_itself_and_nothing_else(
+    events: dict[str, list[Event]], to: str, by: set[str]
 ) -> None:
-    assert {event for event, _, _ in events["torch"]} <= {"exec", "compile"}
-    others = [each for each in events["torch"] if each[1] not in BY_TORCH]
-    assert others == []
-    assert events["torch"], "the hook sees nothing"
+    assert {event for event, _, _ in events[to]} <= {"exec", "compile"}
+    assert [each for each in events[to] if each[1] not in by] == []
+    assert events[to], "the hook sees nothing"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,12 +16,22 @@ from convwise.evaluation.predict import predict_probabilities
 from convwise.model.modelfile import model_bytes
 from convwise.model.trained import TrainedModel
 from convwise.ship import runtimes
-from convwise.ship.runtimes import Runtime, onnxruntime_of, race, runtime_of, time_together
+from convwise.ship.runtimes import (
+    Runtime,
+    onnxruntime_of,
+    openvino_of,
+    race,
+    runtime_of,
+    time_together,
+)
 
 
-def test_onnxruntime_answers_as_torch_does_in_batches_of_any_size(model: TrainedModel) -> None:
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_a_runtime_answers_as_torch_does_in_batches_of_any_size(
+    model: TrainedModel, name: Any
+) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (300, 12, 10, 3), dtype=np.uint8)
-    answer = runtime_of(model, "onnxruntime").answer
+    answer = runtime_of(model, name).answer
     np.testing.assert_allclose(answer(pixels), predict_probabilities(model, pixels), atol=1e-6)
     assert answer(pixels[::-1][:3]).shape == (3, 3)
 
@@ -80,16 +91,22 @@ def test_a_file_that_is_no_onnx_is_refused(tmp_path: Path) -> None:
         onnxruntime_of(tmp_path / "m.onnx")
 
 
+def test_a_file_that_is_no_openvino_model_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.xml").write_text("nothing")
+    with pytest.raises(ModelFileError, match="OpenVINO does not load it"):
+        openvino_of(tmp_path / "m.xml")
+
+
 def test_the_command_predicts_with_the_runtime_that_is_asked_for(
     model: TrainedModel, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "m.safetensors"
     file.write_bytes(model_bytes(model))
     told = []
-    for runtime in ("torch", "onnxruntime", "auto"):
+    for runtime in ("torch", "onnxruntime", "openvino", "auto"):
         photo = str(photos / "bee" / "03.png")
         assert run(["predict", str(file), photo, "--runtime", runtime]) == 0
         captured = capsys.readouterr()
         told.append(captured.out)
-    assert told[0] == told[1] == told[2]
+    assert told == [told[0]] * 4
     assert "raced on batches" in captured.err

@@ -1,0 +1,68 @@
+"""int8 by OpenVINO: NNCF measures the ranges of activations and puts FakeQuantize into the graph.
+
+Where it does so is NNCF's choice for processors: before convolutions and dense layers, whose
+weights get a scale for each filter (NNCF documentation, "Post-training quantization").
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convwise.model.trained import TrainedModel
+from convwise.ship.extras import require, require_openvino
+from convwise.ship.formats import ExportFormat, openvino_contract, save_openvino
+from convwise.ship.onnx_model import onnx_bytes
+from convwise.ship.proof import Exported
+from convwise.ship.quantize import in_steps
+from convwise.ship.runtimes import openvino_of
+
+
+@dataclass(frozen=True, eq=False)
+class OpenVinoInt8(ExportFormat):
+    """OpenVINO's own format in int8: an .xml with the graph and a .bin with the weights.
+
+    Args:
+        calibration: uint8 (images, height, width, channels) of training images.
+    """
+
+    suffix: ClassVar[str] = ".xml"
+    calibration: NDArray[np.uint8]
+
+    def write(self, model: TrainedModel, path: Path) -> None:
+        """Quantise, and write both files."""
+        openvino, nncf = require_openvino(), require("nncf", "openvino")
+        batches = list(in_steps(self.calibration))
+        with _quiet():
+            made = nncf.quantize(
+                openvino.Core().read_model(onnx_bytes(model)),
+                nncf.Dataset(batches),
+                subset_size=len(batches),
+            )
+        save_openvino(made, model, path)
+
+    def load(self, path: Path) -> Exported:
+        """Load them into OpenVINO."""
+        runtime = replace(openvino_of(path), name="openvino int8")
+        return Exported.of(runtime, openvino_contract(path))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep NNCF's progress off standard output, where the command's own answer goes."""
+    logger = logging.getLogger("nncf")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(before)
