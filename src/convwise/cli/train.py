@@ -72,7 +72,10 @@ def train(
         str | None, Parameter(help="Train for 60s, 5m or 1h; the learning rate ends with it.")
     ] = None,
     batch_size: Annotated[int | None, Parameter(help="Images in a step. Default: 128.")] = None,
-    lr: Annotated[float | None, Parameter(help="Highest learning rate. Default: 0.1.")] = None,
+    lr: Annotated[
+        float | None,
+        Parameter(help="Highest learning rate. Default: 0.1, 0.05 for long trainings."),
+    ] = None,
     seed: Annotated[int | None, Parameter(help="Of splits, weights, order. Default: 0.")] = None,
     precision: Annotated[
         Literal["auto", "fp32", "bf16"] | None, Parameter(help="Default: auto, which races both.")

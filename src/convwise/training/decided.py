@@ -149,6 +149,7 @@ def _resolved(recipe: Recipe, images: int, result: Race) -> Recipe:
         by_clock = recipe.time_limit * result.speed / images
         expected = min(expected or by_clock, by_clock)
     chosen = {"epochs": epochs, "shift": recipe.shift_for(expected)}
+    chosen |= recipe.decided_by_length(expected * images)
     if recipe.mixing:
         chosen["prune_easy"] = 0
     return recipe.model_copy(update=chosen)

@@ -210,7 +210,7 @@ class TrainingLoop:
 
     def _losses(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Return the loss of each image, (batch,); a mixed one has a share of two."""
-        return image_losses(logits, batch, self.recipe.label_smoothing, self.class_weights)
+        return image_losses(logits, batch, self.recipe.smoothing, self.class_weights)
 
     def _finish_epoch(self) -> None:
         """Validate, record the epoch, and turn to the next one."""

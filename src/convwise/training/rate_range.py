@@ -153,7 +153,7 @@ def find_learning_rate(
         set_learning_rate(optimizer, float(rates[step]))
         optimizer.zero_grad(set_to_none=True)
         logits = trained(batch.inputs).float()
-        loss = image_losses(logits, batch, recipe.label_smoothing, weights).mean()
+        loss = image_losses(logits, batch, recipe.smoothing, weights).mean()
         losses.add(loss.item())
         watcher.step(1, step + 1, (step + 1) / STEPS, losses.smoothed[-1], 0.0)
         if losses.ran_away:

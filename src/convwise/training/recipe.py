@@ -23,6 +23,10 @@ SAMPLES_FOR_AUTO_EPOCHS = {"fp32": 660_000, "bf16": 1_500_000}
 MIN_AUTO_EPOCHS = 12
 MAX_AUTO_EPOCHS = 60
 EPOCHS_FOR_SHIFT = 15
+# From so many training images on, passes counted, a training is long: decision 23.
+LONG_TRAINING = 500_000
+SMOOTHING_OF_SHORT = 0.05
+RATE_OF_LONG = 0.05
 _DURATIONS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -37,12 +41,14 @@ class Recipe(BaseModel):
         batch_size: images in a step.
         optimizer: ``muon``, ``sgd`` (Nesterov momentum) or ``adamw``; ``auto`` takes Muon for a
             network with batch normalisation and AdamW for any other.
-        learning_rate: the highest one; None stands for the optimizer's default.
+        learning_rate: the highest one; None stands for the optimizer's default, for Muon 0.1, and
+            0.05 where training is long (:meth:`is_long`).
         momentum: of SGD, also where Muon leaves a weight to it; the first beta of AdamW.
         weight_decay: of kernels only; biases and normalisation are left alone. None stands for
             the optimizer's default.
         warmup: share of training in which the learning rate rises from near 0.
-        label_smoothing: probability mass spread over all classes (Szegedy et al. 2015, section 7).
+        label_smoothing: probability mass spread over all classes (Szegedy et al. 2015, section 7);
+            None takes 0.05, and 0 where training is long.
         shift: training images move by up to so many pixels, each way; None takes 1 for trainings
             of at least 15 epochs and 0 for shorter ones, which have no time to learn it.
         flip: training images are mirrored left to right.
@@ -92,7 +98,7 @@ class Recipe(BaseModel):
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float | None = Field(None, ge=0, le=10)
     warmup: float = Field(0.2, ge=0, lt=1)
-    label_smoothing: float = Field(0.05, ge=0, lt=1)
+    label_smoothing: float | None = Field(None, ge=0, lt=1)
     shift: int | None = Field(None, ge=0, le=64)
     flip: bool = True
     alternating_flip: bool = True
@@ -128,6 +134,39 @@ class Recipe(BaseModel):
         if self.shift is not None:
             return self.shift
         return int(epochs >= EPOCHS_FOR_SHIFT)
+
+    def is_long(self, images: float) -> bool:
+        """Return whether a training that sees so many images, passes counted, is a long one.
+
+        Example:
+            >>> Recipe().is_long(12 * 54_000)
+            True
+        """
+        return images >= LONG_TRAINING
+
+    def decided_by_length(self, images: float) -> dict[str, Any]:
+        """Return the highest learning rate and the label smoothing where they were left open.
+
+        Args:
+            images: that training will see, passes counted.
+
+        Example:
+            >>> Recipe(optimizer="muon").decided_by_length(648_000)
+            {'learning_rate': 0.05, 'label_smoothing': 0.0}
+            >>> Recipe(optimizer="muon", label_smoothing=0.1).decided_by_length(6_000)
+            {}
+        """
+        chosen: dict[str, Any] = {}
+        if self.learning_rate is None and self.optimizer == "muon" and self.is_long(images):
+            chosen["learning_rate"] = RATE_OF_LONG
+        if self.label_smoothing is None:
+            chosen["label_smoothing"] = 0.0 if self.is_long(images) else SMOOTHING_OF_SHORT
+        return chosen
+
+    @property
+    def smoothing(self) -> float:
+        """The label smoothing; while it is left open, that of a short training."""
+        return SMOOTHING_OF_SHORT if self.label_smoothing is None else self.label_smoothing
 
     @property
     def augmentation(self) -> Augmentation:

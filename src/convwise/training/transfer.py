@@ -212,7 +212,7 @@ def train_head(
         optimizer.param_groups[0]["lr"] = HEAD_RATE * one_cycle((step + 0.5) / HEAD_STEPS, 0.1)
         optimizer.zero_grad(set_to_none=True)
         logits = run_head(network, features[chosen])
-        loss = F.cross_entropy(logits, labels[chosen], label_smoothing=recipe.label_smoothing)
+        loss = F.cross_entropy(logits, labels[chosen], label_smoothing=recipe.smoothing)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     with torch.no_grad():

@@ -75,6 +75,29 @@ def test_the_number_of_epochs_follows_from_the_number_of_images() -> None:
 
 
 @pytest.mark.parametrize(
+    ("optimizer", "images", "rate", "smoothing"),
+    [
+        ("muon", 499_999, 0.1, 0.05),
+        ("muon", 500_000, 0.05, 0.0),
+        ("sgd", 500_000, 0.1, 0.0),
+        ("adamw", 500_000, 0.002, 0.0),
+    ],
+)
+def test_a_long_training_takes_half_the_rate_of_muon_and_no_smoothing(
+    optimizer: Any, images: int, rate: float, smoothing: float
+) -> None:
+    recipe = Recipe(optimizer=optimizer)
+    chosen = recipe.model_copy(update=recipe.decided_by_length(images))
+    assert (chosen.peak_learning_rate, chosen.smoothing) == (rate, smoothing)
+
+
+def test_the_length_changes_nothing_that_was_asked_for() -> None:
+    recipe = Recipe(optimizer="muon", learning_rate=0.2, label_smoothing=0.1)
+    assert recipe.decided_by_length(10**7) == {}
+    assert recipe.smoothing == 0.1
+
+
+@pytest.mark.parametrize(
     ("text", "seconds"), [("90", 90), ("90s", 90), ("5m", 300), ("1.5h", 5400), ("0.5", 0.5)]
 )
 def test_a_duration_is_read(text: str, seconds: float) -> None:
