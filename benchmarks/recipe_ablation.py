@@ -42,9 +42,13 @@ from convwise.training.width import fast_of_width
 HERE = Path(__file__).resolve().parent
 SCORED = 10_000
 EPOCHS = 6
-BASE = {"shift": 0, "alternating_flip": False}
-# What eight minutes hold on two Zen 4 cores; these are compared with each other.
-LONG_EPOCHS, LONG = 36, {"shift": 1, "alternating_flip": True}
+BASE = {"shift": 0, "alternating_flip": False, "label_smoothing": 0.05, "learning_rate": 0.1}
+FLIP: dict[str, Any] = {"alternating_flip": True}
+CALM: dict[str, Any] = {"label_smoothing": 0.0, "learning_rate": 0.05}
+# What eight seconds, two minutes and eight minutes hold on two Zen 4 cores; the trainings of each
+# are compared with each other.
+SHORT_EPOCHS, MEDIUM_EPOCHS, LONG_EPOCHS = 3, 17, 36
+LONG = FLIP | {"shift": 1}
 
 
 class Change(NamedTuple):
@@ -68,11 +72,11 @@ CHANGES = {
     "narrower": Change(epochs=9, width=0.75),
     "narrowest": Change(epochs=13, width=0.5),
     "wider": Change(epochs=3, width=1.5),
-    "alternating flip": Change({"alternating_flip": True}),
+    "alternating flip": Change(FLIP),
     "no flip": Change({"flip": False}),
     "shift": Change({"shift": 1}),
     "SGD": Change({"optimizer": "sgd"}),
-    "AdamW": Change({"optimizer": "adamw"}),
+    "AdamW": Change({"optimizer": "adamw", "learning_rate": 0.002}),
     "no pruning": Change({"prune_easy": 0.0}, epochs=4),
     "more pruning": Change({"prune_easy": 0.7}, epochs=7),
     "batch 64": Change({"batch_size": 64, "learning_rate": 0.07}),
@@ -85,13 +89,29 @@ CHANGES = {
     "more smoothing": Change({"label_smoothing": 0.1}),
     "averaged weights": Change({"ema": 0.99}),
     "GELU": Change(gelu=True),
+    "8 s": Change(FLIP, SHORT_EPOCHS, width=0.5),
+    "8 s, no smoothing, half the rate": Change(FLIP | CALM, SHORT_EPOCHS, width=0.5),
+    "45 s": Change(FLIP),
+    "45 s, no smoothing, half the rate": Change(FLIP | CALM),
+    "2 min": Change(LONG, MEDIUM_EPOCHS),
+    "2 min, no smoothing": Change(LONG | {"label_smoothing": 0.0}, MEDIUM_EPOCHS),
+    "2 min, half the rate": Change(LONG | {"learning_rate": 0.05}, MEDIUM_EPOCHS),
+    "2 min, no smoothing, half the rate": Change(LONG | CALM, MEDIUM_EPOCHS),
+    "2 min, no smoothing, rate 0.03": Change(
+        LONG | {"label_smoothing": 0.0, "learning_rate": 0.03}, MEDIUM_EPOCHS
+    ),
+    "2 min, no smoothing, half the rate, narrower": Change(LONG | CALM, 24, width=0.75),
+    "2 min, no smoothing, half the rate, more decay": Change(
+        LONG | CALM | {"weight_decay": 0.005}, MEDIUM_EPOCHS
+    ),
+    "2 min, no smoothing, half the rate, no pruning": Change(
+        LONG | CALM | {"prune_easy": 0.0}, MEDIUM_EPOCHS
+    ),
     "8 min": Change(LONG, LONG_EPOCHS),
     "8 min, narrower": Change(LONG, 54, width=0.75),
     "8 min, wider": Change(LONG, 16, width=1.5),
     "8 min, moved by two, erased": Change(LONG | {"shift": 2, "erase": 0.2}, LONG_EPOCHS),
-    "8 min, no smoothing, half the rate": Change(
-        LONG | {"label_smoothing": 0.0, "learning_rate": 0.05}, LONG_EPOCHS
-    ),
+    "8 min, no smoothing, half the rate": Change(LONG | CALM, LONG_EPOCHS),
 }
 
 

@@ -18,7 +18,7 @@ from convwise.report.wording import counted, shown
 MOST = 48
 _DEEP, _BAR, _MISSING = 88.0, 8.0, 84.0
 # The longest side of a face; where they would not stand side by side it is smaller.
-_FACE, _SMALL_FACE, _MANY = 140.0, 104.0, 11
+_FACES, _MANY = (140.0, 104.0, 88.0), 11
 # A channel goes back so far at most: one of few must not look like a cube.
 _DEEPEST = 4.0
 # How a channel goes back: so much to the right, so much up.
@@ -96,7 +96,7 @@ def maps_drawing(plan: Plan, picture: str, room: float = _PAGE) -> Markup:
     """
     told = stops(plan)[:MOST]
     broken = plan.problem is not None and len(told) < MOST
-    for face in (_FACE, _SMALL_FACE) if len(told) <= _MANY else (_SMALL_FACE,):
+    for face in _FACES if len(told) <= _MANY else _FACES[1:]:
         scale = _Scale.of(told, face)
         boxes = [_box(stop, scale, None if number else picture) for number, stop in enumerate(told)]
         slots = [max(box.width, _label_width(stop)) for box, stop in zip(boxes, told, strict=True)]

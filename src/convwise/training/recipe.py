@@ -48,7 +48,7 @@ class Recipe(BaseModel):
             the optimizer's default.
         warmup: share of training in which the learning rate rises from near 0.
         label_smoothing: probability mass spread over all classes (Szegedy et al. 2015, section 7);
-            None takes 0.05, and 0 where training is long.
+            None takes 0.05, and 0 where Muon trains long.
         shift: training images move by up to so many pixels, each way; None takes 1 for trainings
             of at least 15 epochs and 0 for shorter ones, which have no time to learn it.
         flip: training images are mirrored left to right.
@@ -156,11 +156,12 @@ class Recipe(BaseModel):
             >>> Recipe(optimizer="muon", label_smoothing=0.1).decided_by_length(6_000)
             {}
         """
+        calm = self.optimizer == "muon" and self.is_long(images)
         chosen: dict[str, Any] = {}
-        if self.learning_rate is None and self.optimizer == "muon" and self.is_long(images):
+        if self.learning_rate is None and calm:
             chosen["learning_rate"] = RATE_OF_LONG
         if self.label_smoothing is None:
-            chosen["label_smoothing"] = 0.0 if self.is_long(images) else SMOOTHING_OF_SHORT
+            chosen["label_smoothing"] = 0.0 if calm else SMOOTHING_OF_SHORT
         return chosen
 
     @property

@@ -79,11 +79,11 @@ def test_the_number_of_epochs_follows_from_the_number_of_images() -> None:
     [
         ("muon", 499_999, 0.1, 0.05),
         ("muon", 500_000, 0.05, 0.0),
-        ("sgd", 500_000, 0.1, 0.0),
-        ("adamw", 500_000, 0.002, 0.0),
+        ("sgd", 500_000, 0.1, 0.05),
+        ("adamw", 500_000, 0.002, 0.05),
     ],
 )
-def test_a_long_training_takes_half_the_rate_of_muon_and_no_smoothing(
+def test_muon_trains_long_at_half_the_rate_and_without_smoothing(
     optimizer: Any, images: int, rate: float, smoothing: float
 ) -> None:
     recipe = Recipe(optimizer=optimizer)

@@ -175,13 +175,15 @@ async function begin() {
   if (!models.length) return;
   byId("first").replaceChildren(...options(models));
   const wished = new URLSearchParams(location.hash.slice(1));
-  const dense = models.find((model) => model.name.startsWith("dense,"));
+  const dense = models.find((model) => model.name.startsWith("dense,")) ||
+    models.find((model) => model.network === "dense");
   const first = models.find((model) => model.id === wished.get("first")) || dense || models[0];
   byId("first").value = first.id;
   fillSelects();
-  const pooled = models.find((model) =>
-    model.group === first.group && model.name.startsWith("global-pool,"));
-  byId("second").value = wished.get("second") || (first === dense && pooled ? pooled.id : "");
+  const rival = models.find((model) =>
+    model.group === first.group && model.name.startsWith("global-pool,")) ||
+    models.find((model) => model.group === first.group && model.network !== first.network);
+  byId("second").value = wished.get("second") || (first === dense && rival ? rival.id : "");
   if (byId("second").selectedIndex < 0) byId("second").value = "";
   await choose(true);
 }
