@@ -14,8 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convwise.data.cores import usable_cores
-from convwise.errors import ModelFileError
-from convwise.evaluation.predict import LARGEST_BATCH, Answer, Predictor
+from convwise.errors import ModelFileError, OptionError
+from convwise.evaluation.predict import (
+    BF16_TOLERANCE,
+    LARGEST_BATCH,
+    PICTURES_TO_CHECK,
+    Answer,
+    PredictionPrecision,
+    Predictor,
+)
 from convwise.model.trained import TrainedModel
 from convwise.ship.extras import is_installed, require, require_openvino
 from convwise.ship.onnx_model import INPUT, OUTPUT, onnx_bytes
@@ -43,9 +50,9 @@ class Runtime:
     raw: Any = None
 
 
-def torch_runtime(model: TrainedModel) -> Runtime:
+def torch_runtime(model: TrainedModel, precision: PredictionPrecision = "fp32") -> Runtime:
     """Return the network itself, made ready once."""
-    return Runtime("torch", Predictor(model).probabilities)
+    return Runtime("torch", Predictor(model, precision).probabilities)
 
 
 def onnxruntime_of(file: Path | bytes, threads: int | None = None) -> Runtime:
@@ -75,22 +82,31 @@ def onnxruntime_of(file: Path | bytes, threads: int | None = None) -> Runtime:
     return Runtime("onnxruntime", in_batches(run), session)
 
 
-def openvino_of(file: Path | bytes, threads: int | None = None) -> Runtime:
+def openvino_of(
+    file: Path | bytes, threads: int | None = None, precision: PredictionPrecision = "fp32"
+) -> Runtime:
     """Load an ONNX file, or the .xml of an OpenVINO model, into OpenVINO.
+
+    Args:
+        file: or its content.
+        threads: that compute; all cores unless given.
+        precision: that it computes in, other than int8, which stands in the file.
 
     Raises:
         MissingExtraError: ``openvino`` is not installed.
         ModelFileError: it cannot be loaded.
+        OptionError: the processor has no arithmetic for bf16.
     """
-    openvino = require_openvino()
+    core = require_openvino().Core()
+    if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise OptionError("precision 'bf16': OpenVINO finds no arithmetic for it here; use fp32")
     settings: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads or usable_cores(),
-        # bf16 where the processor has it would be other answers.
-        "INFERENCE_PRECISION_HINT": "f32",
+        # Left to itself, it takes bf16 wherever the processor has it, which is other answers.
+        "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
     }
     try:
-        core = openvino.Core()
         compiled = core.compile_model(core.read_model(file), "CPU", settings)
     except Exception as error:  # of a binding, whose errors share no type
         raise ModelFileError(f"OpenVINO does not load it: {str(error)[:300]}") from None
@@ -121,16 +137,41 @@ def in_batches(run: Answer) -> Answer:
     return answer
 
 
-def runtime_of(model: TrainedModel, name: RuntimeName) -> Runtime:
+def runtime_of(
+    model: TrainedModel, name: RuntimeName, precision: PredictionPrecision = "fp32"
+) -> Runtime:
     """Return a runtime that answers for a model.
+
+    Args:
+        model: what answers.
+        name: which runtime.
+        precision: ``bf16`` is for torch and OpenVINO.
 
     Raises:
         MissingExtraError: it, or ``onnx``, is not installed.
+        OptionError: it does not compute in that precision, or not rightly.
     """
     if name == "torch":
-        return torch_runtime(model)
+        return torch_runtime(model, precision)
     content = onnx_bytes(model)
-    return onnxruntime_of(content) if name == "onnxruntime" else openvino_of(content)
+    if precision == "fp32":
+        return onnxruntime_of(content) if name == "onnxruntime" else openvino_of(content)
+    if name == "onnxruntime":
+        raise OptionError("precision 'bf16': ONNX Runtime computes in fp32 here; use openvino")
+    coarse = openvino_of(content, precision=precision)
+    _require_agreement(coarse, openvino_of(content), model)
+    return coarse
+
+
+def _require_agreement(coarse: Runtime, exact: Runtime, model: TrainedModel) -> None:
+    shape = (PICTURES_TO_CHECK, *model.image_format.shape)
+    pictures = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    error = np.abs(coarse.answer(pictures) - exact.answer(pictures)).max()
+    if not error <= BF16_TOLERANCE:
+        raise OptionError(
+            f"precision 'bf16': {model.name} is not computed rightly in it by {coarse.name} here,"
+            f" its probabilities are off by {error:.2g}; use fp32"
+        )
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from convwise.cli.main import run
-from convwise.errors import ModelFileError
+from convwise.errors import ModelFileError, OptionError
 from convwise.evaluation.evaluate import evaluate
 from convwise.evaluation.files import predict_files
 from convwise.evaluation.predict import predict_probabilities
 from convwise.model.modelfile import model_bytes
 from convwise.model.trained import TrainedModel
 from convwise.ship import runtimes
+from convwise.ship.extras import require_openvino
 from convwise.ship.runtimes import (
     Runtime,
     onnxruntime_of,
@@ -34,6 +35,48 @@ def test_a_runtime_answers_as_torch_does_in_batches_of_any_size(
     answer = runtime_of(model, name).answer
     np.testing.assert_allclose(answer(pixels), predict_probabilities(model, pixels), atol=1e-6)
     assert answer(pixels[::-1][:3]).shape == (3, 3)
+
+
+def test_openvino_computes_in_bf16_where_asked_and_the_processor_can(model: TrainedModel) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 12, 10, 3), dtype=np.uint8)
+    exact = runtime_of(model, "openvino")
+    able = require_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if "BF16" not in able:
+        with pytest.raises(OptionError, match="no arithmetic for it here"):
+            runtime_of(model, "openvino", "bf16")
+        return
+    coarse = runtime_of(model, "openvino", "bf16")
+    assert str(coarse.raw.get_property("INFERENCE_PRECISION_HINT")) != str(
+        exact.raw.get_property("INFERENCE_PRECISION_HINT")
+    )
+    np.testing.assert_allclose(coarse.answer(pixels), exact.answer(pixels), atol=0.1)
+
+
+def test_an_openvino_that_is_wrong_in_bf16_is_refused(
+    model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(content: bytes, precision: str = "fp32") -> Runtime:
+        share = np.array([0.2, 0.3, 0.5] if precision == "bf16" else [0.5, 0.3, 0.2], np.float32)
+        return Runtime("openvino", lambda pixels: np.tile(share, (len(pixels), 1)))
+
+    monkeypatch.setattr(runtimes, "openvino_of", wrong)
+    with pytest.raises(OptionError, match=r"by openvino here, its probabilities are off by 0\.3"):
+        runtime_of(model, "openvino", "bf16")
+
+
+def test_onnx_runtime_does_not_compute_in_bf16(model: TrainedModel) -> None:
+    with pytest.raises(OptionError, match="ONNX Runtime computes in fp32 here"):
+        runtime_of(model, "onnxruntime", "bf16")
+
+
+@pytest.mark.parametrize("runtime", ["auto", "onnxruntime"])
+def test_the_command_tells_which_runtimes_compute_in_bf16(
+    model: TrainedModel, photos: Path, tmp_path: Path, capsys: Any, runtime: str
+) -> None:
+    (tmp_path / "m.safetensors").write_bytes(model_bytes(model))
+    asked = ["predict", str(tmp_path / "m.safetensors"), str(photos), "--precision", "bf16"]
+    assert run([*asked, "--runtime", runtime]) == 2
+    assert f"goes with --runtime torch or openvino, not {runtime}" in capsys.readouterr().err
 
 
 def test_evaluation_and_prediction_ask_the_runtime(model: TrainedModel, photos: Path) -> None:
