@@ -34,7 +34,7 @@ def precision_table(heats: Sequence[dict[str, Any]]) -> Table | str:
             "×".join(map(str, heat["shape"])),
             f"{heat['fp32_ms']:.2f}" if timed else "–",
             f"{heat['bf16_ms']:.2f}" if timed else "–",
-            "–" if heat["error"] is None else f"{heat['error']:.2%}",
+            "–" if heat["error"] is None else f"{100 * heat['error']:.2f} %",
             f"{heat['chosen']}: {heat['reason']}",
         )
     return table

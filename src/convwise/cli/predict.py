@@ -80,5 +80,5 @@ def _line(prediction: FilePrediction, top: int) -> str:
     ranked = sorted(
         prediction.to_dict()["probabilities"].items(), key=lambda item: item[1], reverse=True
     )
-    shown = "  ".join(f"{name} {value:.1%}" for name, value in ranked[: max(1, top)])
+    shown = "  ".join(f"{name} {100 * value:.1f} %" for name, value in ranked[: max(1, top)])
     return f"{prediction.to_dict()['path']}  {shown}"

@@ -27,5 +27,5 @@ def step_table(profile: StepProfile | None) -> Table | str:
     table.add_column("watched ms", justify="right")
     table.add_column("share", justify="right")
     for kind, share in profile.shares.items():
-        table.add_row(kind, f"{profile.milliseconds[kind]:.2f}", f"{share:.0%}")
+        table.add_row(kind, f"{profile.milliseconds[kind]:.2f}", f"{100 * share:.0f} %")
     return table

@@ -143,8 +143,8 @@ def _unseen(rows: Sequence[Row]) -> Iterator[Advice]:
         yield Advice(
             row.name,
             f"its stride of {show(window.strides)} is larger than its {show(window.kernel)} "
-            f"window, so {1 - seen:.0%} of the {show(row.input_shape[:2])} values that reach it "
-            "are never seen; use a stride of at most the window",
+            f"window, so {100 * (1 - seen):.0f} % of the {show(row.input_shape[:2])} values that "
+            "reach it are never seen; use a stride of at most the window",
         )
 
 
@@ -191,7 +191,7 @@ def _dense(plan: Plan) -> Iterator[Advice]:
     percent = min(
         round(100 * largest.params / plan.total_params), 99 + (largest.params == plan.total_params)
     )
-    share = f"holds {largest.params:,} of {plan.total_params:,} weights, {percent}%"
+    share = f"holds {largest.params:,} of {plan.total_params:,} weights, {percent} %"
     if params != largest.params:
         at = f"for {show((2 * height, 2 * width))} images"
         would = f"would hold {params:,} {at}" if params else f"could not be built {at}"

@@ -51,7 +51,7 @@ class ClassMap(Figure):
     @property
     def caption(self) -> str:
         """Class, probability and layer."""
-        return f"What speaks for {self.label} ({self.probability:.1%}), by {self.layer}"
+        return f"What speaks for {self.label} ({100 * self.probability:.1f} %), by {self.layer}"
 
 
 def grad_cam(

@@ -33,8 +33,8 @@ class Coverage(Figure):
         height, width = self.values.shape
         corner, centre = self.values[0, 0], self.values[height // 2, width // 2]
         return (
-            f"How often each pixel is looked at: the corner {corner:.0%}, the centre {centre:.0%}"
-            " of the most"
+            f"How often each pixel is looked at: the corner {100 * corner:.0f} %,"
+            f" the centre {100 * centre:.0f} % of the most"
         )
 
 

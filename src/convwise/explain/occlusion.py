@@ -37,7 +37,7 @@ class Occlusion(Attribution):
         """Class, method, and what the worst window costs."""
         return (
             f"{super().caption}: covering {self.window[0]}×{self.window[1]} pixels takes it from"
-            f" {self.probability:.1%} to {self.lowest:.1%}"
+            f" {100 * self.probability:.1f} % to {100 * self.lowest:.1f} %"
         )
 
 

@@ -71,7 +71,7 @@ def _line(run: ListedRun, handed: str) -> dict[str, Any]:
         "data": shown(run.data or "–")[:_LONGEST_NAME],
         "network": shown(run.network or "–")[:_LONGEST_NAME],
         "epochs": run.epochs,
-        "accuracy": None if run.test_accuracy is None else f"{run.test_accuracy * 100:.2f}%",
+        "accuracy": None if run.test_accuracy is None else f"{run.test_accuracy * 100:.2f}\u00a0%",
         "interval": interval and f"{interval[0] * 100:.1f} to {interval[1] * 100:.1f}",
         "seconds": "–" if run.seconds is None else duration(run.seconds),
         "status": shown(run.status)[:40],

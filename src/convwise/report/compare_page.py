@@ -91,7 +91,7 @@ def _runs(comparison: Comparison) -> tuple[RunRow, ...]:
                 letter=run.letter,
                 style=f"run{place % STYLES}",
                 run=shown(run.folder),
-                accuracy=f"{run.accuracy * 100:.2f}%",
+                accuracy=f"{run.accuracy * 100:.2f}\u00a0%",
                 epochs=count(len(run.files.history)),
                 seconds=duration(seconds[-1]) if seconds and seconds[-1] is not None else "–",
             )

@@ -54,15 +54,15 @@ class Matrix:
 
 
 def matrix(names: Sequence[str], counts: Counts) -> Matrix | None:
-    """Return the matrix with its words, or None where names and counts do not fit each other.
+    r"""Return the matrix with its words, or None where names and counts do not fit each other.
 
     Args:
         names: the classes.
         counts: images, rows are the true class, columns the predicted one.
 
     Example:
-        >>> matrix(["cat", "dog"], [[8, 2], [0, 10]]).pairs[0].words
-        '2 of 10 images of cat (20.0%) were taken for dog. Of 12 images called dog, 16.7% are cat.'
+        >>> matrix(["cat", "dog"], [[8, 2], [0, 10]]).pairs[0].words.partition(". ")[0]
+        '2 of 10 images of cat (20.0\xa0%) were taken for dog'
     """
     if not names or len(counts) != len(names) or any(len(row) != len(names) for row in counts):
         return None
@@ -94,11 +94,11 @@ def shade(share: float) -> int:
 
 
 def words(names: Sequence[str], counts: Counts, row: int, column: int) -> str:
-    """Return what one cell says, seen from its row and from its column.
+    r"""Return what one cell says, seen from its row and from its column.
 
     Example:
-        >>> words(["cat", "dog"], [[8, 2], [0, 10]], 0, 0)
-        '8 of 10 images of cat (80.0%) were recognised. Of 8 images called cat, 100% are right.'
+        >>> words(["cat", "dog"], [[8, 2], [0, 10]], 0, 0).partition(". ")[0]
+        '8 of 10 images of cat (80.0\xa0%) were recognised'
     """
     here, in_row = counts[row][column], sum(counts[row])
     called = sum(line[column] for line in counts)

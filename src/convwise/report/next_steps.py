@@ -71,7 +71,7 @@ def _labels(files: RunFiles) -> list[NextStep]:
     return [
         NextStep(
             f"Look at the labels of the surest mistakes: {images} {was} made with "
-            f"{_SURE:.0%} or more, and some of these labels may be wrong.",
+            f"{100 * _SURE:.0f}\u00a0% or more, and some of these labels may be wrong.",
             "mistakes",
             with_data(files, "explain", "--write-labels", "fixes.csv"),
         )

@@ -65,7 +65,7 @@ def asked_for(run: Json) -> str | None:
 
 def _per_cent(share: float) -> str:
     """Return a setting as it was written, not as a measured share with its digits."""
-    return f"{share * 100:.4g}%"
+    return f"{share * 100:.4g}\u00a0%"
 
 
 def _used(given: object) -> bool:

@@ -231,4 +231,4 @@ def _power(exponent: float) -> str:
 
 
 def _per_cent(share: float) -> str:
-    return percent(share).removesuffix("%").removesuffix(".0")
+    return percent(share).removesuffix("\u00a0%").removesuffix(".0")

@@ -49,19 +49,21 @@ def counted(number: float, noun: str, many: str | None = None) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share 0…1 in per cent, with more digits where one would round to all or nothing.
+    r"""Return a share 0…1 in per cent, with more digits where one would round to all or nothing.
+
+    The space before the sign does not break.
 
     Example:
         >>> percent(0.9256), percent(0.99996), percent(1)
-        ('92.6%', '99.996%', '100%')
+        ('92.6\xa0%', '99.996\xa0%', '100\xa0%')
     """
     if share in (0, 1):
-        return f"{share * 100:.0f}%"
+        return f"{share * 100:.0f}\u00a0%"
     for digits in (1, 2, 3):
         text = f"{share * 100:.{digits}f}"
         if 0 < float(text) < 100:
             break
-    return f"{text}%"
+    return f"{text}\u00a0%"
 
 
 def points(difference: float) -> str:

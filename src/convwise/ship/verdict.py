@@ -30,7 +30,7 @@ def verdict_of(proof: Proof, to: str) -> str:
     raise ExportError(
         f"the {to} file gives other answers in {proof.runtime}: probabilities differ by up to"
         f" {proof.max_difference:.1e} ({proof.tolerance:.0e} is allowed), and"
-        f" {1 - proof.agreement:.1%} of the labels; it was removed. Please report this"
+        f" {100 * (1 - proof.agreement):.1f} % of the labels; it was removed. Please report this"
     )
 
 

@@ -124,7 +124,7 @@ def race(
     logit_error, gradient_error = _disagreement(arena, images, labels)
     speeds = _speeds(arena, images, labels, ("fp32", "bf16"))
     if not (logit_error <= LOGIT_TOLERANCE and gradient_error <= GRADIENT_TOLERANCE):
-        verdict = f"results differ from fp32 (gradients by {gradient_error:.0%})"
+        verdict = f"results differ from fp32 (gradients by {100 * gradient_error:.0f} %)"
     else:
         verdict = "faster" if speeds["bf16"] > speeds["fp32"] else "slower"
     contenders = (

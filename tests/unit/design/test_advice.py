@@ -48,7 +48,7 @@ def test_a_dense_layer_with_most_weights_is_told_with_its_size_for_twice_the_ima
     message = told("lenet")["dense1"]
     bigger = plan("lenet", "56x56x1", 10).rows
     there = next(row.params for row in bigger if row.name == "dense1")
-    assert "48,120 of 61,706 weights, 78%" in message
+    assert "48,120 of 61,706 weights, 78 %" in message
     assert f"would hold {there:,} for 56×56 images" in message
     assert "global_avgpool" in message
 
@@ -81,9 +81,9 @@ def test_a_map_of_one_value_before_a_convolution_is_told() -> None:
 def test_a_stride_larger_than_its_window_is_told_with_the_share_that_is_lost() -> None:
     text = "conv 8 {} relu | conv 8 3 same relu | global_avgpool | dense classes"
     found = told(text.format("2x2 4x4"), "16x16x1")
-    assert "stride of 4×4 is larger than its 2×2 window, so 75% of the 16×16" in found["conv1"]
+    assert "stride of 4×4 is larger than its 2×2 window, so 75 % of the 16×16" in found["conv1"]
     found = told(text.format("2x3 4x1"), "16x16x1")
-    assert "so 50% of the 16×16" in found["conv1"]
+    assert "so 50 % of the 16×16" in found["conv1"]
     assert not told(text.format("2x2 2x2"), "16x16x1")
 
 
@@ -133,4 +133,4 @@ def test_softmax_regression_and_a_broken_design_are_not_warned_of_linearity() ->
 
 def test_a_huge_window_and_stride_are_judged_at_once() -> None:
     text = "conv 1 1x16384 2x1 same relu | global_avgpool | dense classes"
-    assert "50%" in told(text, "64x64x1")["conv1"]
+    assert "50 %" in told(text, "64x64x1")["conv1"]

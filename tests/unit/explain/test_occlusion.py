@@ -48,7 +48,7 @@ def test_the_probability_with_the_worst_window_covered_is_told(squares):
     found = occlusion(squares(), with_square(5, 6), "square", window=3, step=1)
     assert found.probability == pytest.approx(1 / (1 + np.exp(-1)), abs=1e-4)
     assert found.lowest == pytest.approx(0.5, abs=1e-4)
-    assert "covering 3×3 pixels takes it from 73.1% to 50.0%" in found.caption
+    assert "covering 3×3 pixels takes it from 73.1 % to 50.0 %" in found.caption
 
 
 def test_the_smallest_picture_is_covered_whole(made):

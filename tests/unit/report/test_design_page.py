@@ -264,7 +264,7 @@ def test_the_example_picture_has_the_image_s_proportions(size: tuple[int, int]) 
 
 def test_sentences_name_where_weights_and_work_lie() -> None:
     said = " ".join(sentences(planned("keras-convnet")))
-    assert "conv2 holds 53.1% of the weights and does 91.4% of the work" in said
+    assert "conv2 holds 53.1\u00a0% of the weights and does 91.4\u00a0% of the work" in said
     assert "10×10 of the 28×28 pixels" in said
     assert "No layer holds more than" in " ".join(sentences(planned("resnet152")))
 

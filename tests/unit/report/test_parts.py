@@ -74,7 +74,10 @@ def test_surest_mistakes_come_first_and_hits_never():
 def test_gallery_without_a_picture_still_has_the_card():
     shown = gallery((Prediction("x", "a", "b", 0.9, 0.05),), {})
     assert shown.cards[0].picture is None
-    assert (shown.cards[0].probability, shown.cards[0].label_probability) == ("90.0%", "5.0%")
+    assert (shown.cards[0].probability, shown.cards[0].label_probability) == (
+        "90.0\u00a0%",
+        "5.0\u00a0%",
+    )
 
 
 def test_pictures_wanted_are_the_surest_mistakes_and_then_those_behind_the_cells(run_maker):
@@ -103,7 +106,7 @@ def test_confusion_opens_on_the_most_frequent_mistake():
     found = matrix(["a", "b", "c"], [[9, 1, 0], [0, 5, 5], [0, 0, 10]])
     assert found is not None
     assert [(i, j) for i in range(3) for j in range(3) if found.rows[i][j].chosen] == [(1, 2)]
-    assert found.opening_words.startswith("5 of 10 images of b (50.0%) were taken for c.")
+    assert found.opening_words.startswith("5 of 10 images of b (50.0\u00a0%) were taken for c.")
     assert [(pair.label, pair.predicted) for pair in found.pairs] == [("b", "c"), ("a", "b")]
 
 
@@ -208,14 +211,14 @@ def test_shift_sentence_tells_the_cost_of_the_farthest():
     measured = shift(scores, {}, None)
     assert measured is not None
     assert measured.summary == (
-        "A shift of 2 pixels costs 10.0 points: accuracy falls from 90.0% to 80.0%, "
-        "and 85.0% of the images keep their answer."
+        "A shift of 2 pixels costs 10.0 points: accuracy falls from 90.0\u00a0% to 80.0\u00a0%, "
+        "and 85.0\u00a0% of the images keep their answer."
     )
 
 
 def test_rounding_never_claims_all_or_nothing():
-    assert percent(0.99999) != "100.0%"
-    assert percent(0.00001) != "0.0%"
+    assert percent(0.99999) != "100.0\u00a0%"
+    assert percent(0.00001) != "0.0\u00a0%"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(59.7, "1 min 0 s"), (3599.6, "1 h 0 min")])

@@ -39,7 +39,7 @@ def scores_of(folder: Path, **changes: Any) -> Scores:
 
 
 def test_settings_that_were_not_used_are_not_told() -> None:
-    recipe = Recipe(shift=0, flip=False, prune_easy=0.0).model_dump()
+    recipe = Recipe(shift=0, flip=False, prune_easy=0.0, label_smoothing=0.05).model_dump()
     said = told(settings_used({"recipe": recipe | {"learning_rate": 0.1}}))
     assert set(said) == {"Batch size", "Optimizer", "Learning rate", "Label smoothing"}
     assert "none" not in " ".join(said.values())
@@ -53,7 +53,7 @@ def test_a_setting_that_is_not_known_here_is_told_as_it_stands() -> None:
 def test_the_learning_rate_tells_how_it_starts_and_ends() -> None:
     said = told(settings_used({"recipe": {"learning_rate": 0.1, "warmup": 0.25}}))
     assert said["Learning rate"] == (
-        "rises from near 0 to 0.1 in the first 25% of training, then falls to 0"
+        "rises from near 0 to 0.1 in the first 25\u00a0% of training, then falls to 0"
     )
     said = told(settings_used({"recipe": {"learning_rate": 0.1, "warmup": 0.0}}))
     assert said["Learning rate"] == "begins at 0.1 and falls to 0"
@@ -81,7 +81,7 @@ def test_transfer_tells_where_the_weights_came_from_but_no_folder_of_the_machine
     assert said["First weights"] == "those of efficientnet-lite0"
     assert said["Weights file"] == "lite0.pth"
     assert said["New head"] == (
-        "learnt alone from 144 images in 2.1 s, 95.0% of them right at the end"
+        "learnt alone from 144 images in 2.1 s, 95.0\u00a0% of them right at the end"
     )
     assert "somebody" not in " ".join(said.values())
 
@@ -158,7 +158,7 @@ def test_images_of_a_cell_tell_how_many_of_how_many_they_are() -> None:
     assert kept["0,1"]["lead"] == "The 24 surest of them:"
     assert len(kept["0,0"]["images"]) == 5 < HITS_PER_CELL
     assert kept["0,0"]["lead"] == "All of them, the least sure first:"
-    assert kept["0,1"]["images"][0]["sure"] == "90.0%"
+    assert kept["0,1"]["images"][0]["sure"] == "90.0\u00a0%"
 
 
 def test_no_image_is_kept_for_a_matrix_that_is_not_drawn() -> None:
@@ -185,7 +185,7 @@ def test_calibration_is_told_before_and_after_the_temperature(run_maker: Any) ->
     assert "makes its answers surer and changes none of them" in page
     row = re.search(r'<th scope="row">ECE, validation</th><td>(.*?)</td><td>(.*?)</td>', page)
     assert row is not None
-    assert row.groups() == ("4.1%", "0.9%")
+    assert row.groups() == ("4.1\u00a0%", "0.9\u00a0%")
 
 
 def test_calibration_without_a_temperature_has_no_before(run_maker: Any) -> None:
@@ -243,7 +243,7 @@ def test_next_steps_follow_from_the_figures(run_maker: Any) -> None:
     steps = next_steps(files, scores, data_summary(files), names)
     said = [step.words for step in steps]
     assert said[0].startswith("Settle what the audit found (4 findings)")
-    assert any("30 of 30 mistakes (100%) confuse these two" in words for words in said)
+    assert any("30 of 30 mistakes (100\u00a0%) confuse these two" in words for words in said)
     assert "--set shift=3" in [step.command for step in steps if step.section == "shift"]
     assert not any("probabilities" in words for words in said)
 
