@@ -115,7 +115,7 @@ def _arm(result: ArmResult) -> tuple[str, ...]:
 
 
 def _share(share: float | None) -> str:
-    return "" if share is None else percent(share).removesuffix("%")
+    return "" if share is None else percent(share).removesuffix("\u00a0%")
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], rest: str = "--:") -> str:

@@ -54,7 +54,7 @@ def _stride_or_pool(answer: Answer) -> Iterator[Row]:
     arms = _arms(answer)
     ranked = sorted(arms, key=lambda name: -arms[name].accuracy)
     errors = ", ".join(f"{name} {percent(1 - arms[name].accuracy)}" for name in ranked)
-    published = ", ".join(f"{name} {error}%" for name, error in PUBLISHED.items())
+    published = ", ".join(f"{name} {error} %" for name, error in PUBLISHED.items())
     yield (
         f"Errors, best first: {published} (Springenberg et al. 2015, table 3, CIFAR-10)",
         f"errors, best first: {errors}",

@@ -111,7 +111,7 @@ def test_the_example_links_to_files_that_are_there_and_ends_with_what_others_fou
     linked = {example / name for name in re.findall(r"\]\(([^)]+)\)", page)}
     assert linked == set(written) - {example / "README.md"}
     tail = page[page.index("## Beside what others found") :]
-    for text in ("Zhang 2019", "all-cnn-c 9.08%", "Boureau", "max: sharpness 0.5"):
+    for text in ("Zhang 2019", "all-cnn-c 9.08 %", "Boureau", "max: sharpness 0.5"):
         assert text in tail
     assert tail.endswith("What we make of it.\n")
     findings = json.loads((example / "findings.json").read_text(encoding="utf-8"))
