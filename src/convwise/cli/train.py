@@ -74,7 +74,7 @@ def train(
     batch_size: Annotated[int | None, Parameter(help="Images in a step. Default: 128.")] = None,
     lr: Annotated[
         float | None,
-        Parameter(help="Highest learning rate. Default: 0.1, 0.05 for long trainings."),
+        Parameter(help="Highest learning rate. Default: by optimizer and length."),
     ] = None,
     seed: Annotated[int | None, Parameter(help="Of splits, weights, order. Default: 0.")] = None,
     precision: Annotated[

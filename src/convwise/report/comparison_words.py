@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from convwise.evaluation.paired import PairedCounts, images_to_tell, tellable_difference
 from convwise.report.contestants import Contestant
-from convwise.report.wording import count, counted, percent
+from convwise.report.wording import count, counted
 
 if TYPE_CHECKING:
     from convwise.report.comparison import Duel
@@ -116,4 +116,4 @@ def _round(number: int) -> str:
 
 
 def _exact_percent(share: float) -> str:
-    return percent(share) if share in (0, 1) else f"{share * 100:.2f} %"
+    return f"{share * 100:.{0 if share in (0, 1) else 2}f} %"

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from convwise.errors import OptionError, StorageError
 from convwise.evaluation.evaluate import SplitName
 from convwise.model.trained import TrainedModel
+from convwise.ship.extras import require_installed
 from convwise.ship.formats import ExportFormat, Keras, Onnx, OpenVino, Torch
 from convwise.ship.proof import Proof, prove
 from convwise.ship.quantize import OnnxInt8, calibration_pixels
@@ -32,6 +33,10 @@ SUFFIXES = {
 Target = Literal["onnx", "openvino", "int8", "torch", "keras", "web"]
 Int8Runtime = Literal["onnxruntime", "openvino"]
 INT8 = {"onnxruntime": OnnxInt8, "openvino": OpenVinoInt8}
+INT8_PACKAGES = {
+    "onnxruntime": (("onnx", "onnxruntime"), "export"),
+    "openvino": (("openvino", "nncf"), "openvino"),
+}
 
 
 @dataclass(frozen=True)
@@ -92,8 +97,12 @@ def export(
     if runtime is not None and to != "int8":
         raise OptionError(f"--runtime {runtime}: only --to int8 has a choice, not --to {to}")
     runtime = runtime or "onnxruntime"
+    if runtime not in INT8:
+        raise OptionError(f"--runtime {runtime}: int8 is for {' or '.join(INT8)}")
     require_free(file, suffix_of(to, runtime))
     if to == "int8":
+        # Before the data set is read, which may take long.
+        require_installed(*INT8_PACKAGES[runtime])
         pixels = calibration_pixels(model, data, cache, data_options)
         kind: ExportFormat = INT8[runtime](pixels)
         beside = [replace(runtime_of(model, runtime), name=in_float(runtime))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 
 from convwise.errors import MissingExtraError
@@ -22,9 +23,19 @@ def require(module: str, extra: str) -> ModuleType:
         convwise.errors.MissingExtraError: no_such_module is not installed; run: pip install \
 'convwise[export]'
     """
-    if not is_installed(module):
-        raise MissingExtraError(module.partition(".")[0], extra)
+    require_installed((module,), extra)
     return importlib.import_module(module)
+
+
+def require_installed(modules: Iterable[str], extra: str) -> None:
+    """Check that modules of an extra can be imported, without importing them.
+
+    Raises:
+        MissingExtraError: one is not installed; says the ``pip install`` line.
+    """
+    for module in modules:
+        if not is_installed(module):
+            raise MissingExtraError(module.partition(".")[0], extra)
 
 
 def require_openvino() -> ModuleType:

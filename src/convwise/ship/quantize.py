@@ -89,11 +89,10 @@ def quantised(content: bytes, calibration: NDArray[np.uint8]) -> bytes:
 
     class Reader(ort.CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.batches = in_steps(calibration)
+            self.batches = _batches(calibration)
 
         def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-            batch = next(self.batches, None)
-            return None if batch is None else {INPUT: batch}
+            return next(self.batches, None)
 
     with tempfile.TemporaryDirectory(prefix="convwise-int8-") as folder, _quiet():
         source, folded, made = (Path(folder) / name for name in ("a.onnx", "b.onnx", "c.onnx"))
@@ -119,15 +118,9 @@ def quantised(content: bytes, calibration: NDArray[np.uint8]) -> bytes:
     return result
 
 
-def in_steps(calibration: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Yield images for calibration, a few at a time.
-
-    Example:
-        >>> [len(step) for step in in_steps(np.zeros((40, 1, 1, 1), np.uint8))]
-        [32, 8]
-    """
+def _batches(calibration: NDArray[np.uint8]) -> Iterator[dict[str, NDArray[np.uint8]]]:
     for start in range(0, len(calibration), _BATCH):
-        yield calibration[start : start + _BATCH]
+        yield {INPUT: calibration[start : start + _BATCH]}
 
 
 @contextlib.contextmanager

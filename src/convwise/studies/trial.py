@@ -28,6 +28,8 @@ COMMON = {
     "flip": False,
     "shift": 0,
     "prune_easy": 0,
+    # Else it would hang on the length and the optimizer, which an arm may change.
+    "label_smoothing": 0.05,
 }
 
 

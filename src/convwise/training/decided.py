@@ -98,6 +98,7 @@ def decide(
     watcher: Watcher,
     *,
     fuse: bool,
+    processes: int = 1,
 ) -> Decided:
     """Choose precision and kernels by races on the real network, and what the recipe left open.
 
@@ -109,6 +110,7 @@ def decide(
         precision: ``auto`` races fp32 against bf16; with ``bf16`` too, layers may stay in fp32.
         watcher: told about the race.
         fuse: whether kernels may be used; the network was built so.
+        processes: that train together; each is as fast as this one.
     """
     recipe = resolve_optimizer(recipe, plan)
     sizes = ClassSizes.of(store.labels, model.classes)
@@ -131,7 +133,7 @@ def decide(
         seconds = fused.seconds_of_compiling
         watcher.message(f"compiled kernels for this processor, once: {seconds:.1f} s")
     heats = () if fused is None else tuple(fused.heats)
-    return Decided(_resolved(recipe, len(store), result), result, heats, fuse)
+    return Decided(_resolved(recipe, len(store), result, processes), result, heats, fuse)
 
 
 def a_batch(model: TrainedModel, store: PixelStore, size: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -141,12 +143,12 @@ def a_batch(model: TrainedModel, store: PixelStore, size: int) -> tuple[torch.Te
     return images, torch.from_numpy(store.labels[chosen])
 
 
-def _resolved(recipe: Recipe, images: int, result: Race) -> Recipe:
+def _resolved(recipe: Recipe, images: int, result: Race, processes: int = 1) -> Recipe:
     """Return the recipe with the number of epochs, and what depends on it, chosen."""
     epochs = recipe.epochs_for(images, result.chosen)
     expected = float(epochs or 0)
     if recipe.time_limit and result.speed:
-        by_clock = recipe.time_limit * result.speed / images
+        by_clock = recipe.time_limit * result.speed * processes / images
         expected = min(expected or by_clock, by_clock)
     chosen = {"epochs": epochs, "shift": recipe.shift_for(expected)}
     chosen |= recipe.decided_by_length(expected * images)

@@ -190,7 +190,9 @@ def _decided(
     if world.leads:
         plan = model.network.plan
         with enough_memory(model, train, recipe.batch_size, "fp32"):
-            found = decide(model, plan, train, recipe, precision, watcher, fuse=fuse)
+            found = decide(
+                model, plan, train, recipe, precision, watcher, fuse=fuse, processes=world.size
+            )
     return world.agreed(found)
 
 

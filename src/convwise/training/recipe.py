@@ -24,7 +24,7 @@ MIN_AUTO_EPOCHS = 12
 MAX_AUTO_EPOCHS = 60
 EPOCHS_FOR_SHIFT = 15
 # From so many training images on, passes counted, a training is long: decision 23.
-LONG_TRAINING = 500_000
+LONG_TRAINING = 600_000
 SMOOTHING_OF_SHORT = 0.05
 RATE_OF_LONG = 0.05
 _DURATIONS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -188,7 +188,7 @@ class Recipe(BaseModel):
 
     @property
     def peak_learning_rate(self) -> float:
-        """The highest learning rate: as asked, or 0.002 for AdamW and 0.1 for the others."""
+        """The highest learning rate: as asked or decided, else 0.002 for AdamW, 0.1 for others."""
         if self.learning_rate is not None:
             return self.learning_rate
         return 0.002 if self.optimizer == "adamw" else 0.1

@@ -58,7 +58,9 @@ def test_verdict_tells_accuracy_weakness_and_cost(run_maker):
     metrics = json.loads((folder / "metrics.json").read_text())["test"]
     weakest = min(metrics["per_class"], key=lambda one: one["recall"])
     page = page_of(folder)
-    assert f"{metrics['accuracy'] * 100:.1f}\u00a0% of 1,000 test images are named correctly" in page
+    assert (
+        f"{metrics['accuracy'] * 100:.1f}\u00a0% of 1,000 test images are named correctly" in page
+    )
     assert f"The weakest class is {weakest['class']}" in page
     assert "Training took 44 s for 8 epochs with 2 threads on AMD EPYC 7B13." in page
 

@@ -234,6 +234,22 @@ def test_int8_for_openvino_has_openvinos_suffix(model: TrainedModel, tmp_path: P
         export(model, "int8", tmp_path / "m.onnx", data="photos", runtime="openvino")
 
 
+def test_a_missing_package_is_told_before_the_data_is_read(
+    model: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = extras.importlib.util.find_spec
+    monkeypatch.setattr(
+        extras.importlib.util, "find_spec", lambda name: None if name == "nncf" else there(name)
+    )
+    with pytest.raises(MissingExtraError, match=r"pip install 'convwise\[openvino\]'"):
+        export(model, "int8", tmp_path / "m.xml", data="no-such-folder", runtime="openvino")
+
+
+def test_an_unknown_runtime_is_told(model: TrainedModel, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="int8 is for onnxruntime or openvino"):
+        export(model, "int8", tmp_path / "m.onnx", runtime="tvm")  # type: ignore[arg-type]
+
+
 def test_only_int8_has_a_choice_of_runtime(model: TrainedModel, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="only --to int8 has a choice, not --to onnx"):
         export(model, "onnx", tmp_path / "m.onnx", runtime="openvino")

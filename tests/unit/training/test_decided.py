@@ -68,6 +68,28 @@ def test_a_network_built_anew_computes_as_decided(decided: Decided) -> None:
     assert pool.kernel_types == ({torch.bfloat16} if kernels.available() else set())
 
 
+@pytest.mark.parametrize(
+    ("asked", "images", "processes", "rate", "smoothing"),
+    [
+        ({"epochs": 10}, 59_000, 1, 0.1, 0.05),
+        ({"epochs": 10}, 60_000, 1, 0.05, 0.0),
+        ({"time_limit": 10}, 54_000, 1, 0.1, 0.05),
+        ({"time_limit": 200}, 54_000, 1, 0.05, 0.0),
+        ({"time_limit": 100}, 54_000, 1, 0.1, 0.05),
+        ({"time_limit": 100}, 54_000, 2, 0.05, 0.0),
+        ({"time_limit": 200, "epochs": 2}, 54_000, 1, 0.1, 0.05),
+    ],
+)
+def test_a_training_is_long_by_the_images_that_it_will_see(
+    asked: dict[str, Any], images: int, processes: int, rate: float, smoothing: float
+) -> None:
+    race = Race("fp32", (Contender("fp32", 4_000.0, 0.0, "reference"),))
+    recipe = Recipe(optimizer="muon", **asked)
+    found = decided_module._resolved(recipe, images, race, processes)
+    assert (found.learning_rate or 0.1, found.label_smoothing) == (rate, smoothing)
+    assert found.peak_learning_rate == rate
+
+
 class KillAfter(Watcher):
     """Ends a training after so many steps, as abruptly as can be within a process."""
 

@@ -78,7 +78,8 @@ def test_run_json_tells_what_was_asked_and_what_came_of_it(run: Run, decoded: De
     assert facts["asked"] == {"epochs": 2, "batch_size": 10, "prune_easy": 0.0}
     assert facts["recipe"].keys() == Recipe.model_fields.keys()
     assert facts["recipe"]["optimizer"] != "auto"
-    assert None not in (facts["recipe"]["learning_rate"], facts["recipe"]["weight_decay"])
+    settings = ("learning_rate", "weight_decay", "label_smoothing")
+    assert None not in [facts["recipe"][name] for name in settings]
     assert Network.from_text(facts["network"]["text"]) == run.model.network.plan.network
     assert (
         Network.from_dict({"layers": facts["network"]["layers"]}) == run.model.network.plan.network

@@ -125,6 +125,11 @@ async function showPictures() {
   }));
 }
 
+function comparable(one, other) {
+  return String([...one.image.slice(0, 2), one.classes]) ===
+    String([...other.image.slice(0, 2), other.classes]);
+}
+
 // The second network must read images of the first one's size.
 function fillSelects() {
   const first = models.find((model) => model.id === byId("first").value);
@@ -180,9 +185,9 @@ async function begin() {
   const first = models.find((model) => model.id === wished.get("first")) || dense || models[0];
   byId("first").value = first.id;
   fillSelects();
-  const rival = models.find((model) =>
-    model.group === first.group && model.name.startsWith("global-pool,")) ||
-    models.find((model) => model.group === first.group && model.network !== first.network);
+  const rivals = models.filter((model) => model.group === first.group && comparable(model, first));
+  const rival = rivals.find((model) => model.name.startsWith("global-pool,")) ||
+    rivals.find((model) => model.network !== first.network);
   byId("second").value = wished.get("second") || (first === dense && rival ? rival.id : "");
   if (byId("second").selectedIndex < 0) byId("second").value = "";
   await choose(true);
