@@ -24,7 +24,7 @@ MIN_AUTO_EPOCHS = 12
 MAX_AUTO_EPOCHS = 60
 EPOCHS_FOR_SHIFT = 15
 # From so many training images on, passes counted, a training is long: decision 23.
-LONG_TRAINING = 600_000
+LONG_TRAINING = 1_600_000
 SMOOTHING_OF_SHORT = 0.05
 RATE_OF_LONG = 0.05
 _DURATIONS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -139,7 +139,7 @@ class Recipe(BaseModel):
         """Return whether a training that sees so many images, passes counted, is a long one.
 
         Example:
-            >>> Recipe().is_long(12 * 54_000)
+            >>> Recipe().is_long(36 * 54_000)
             True
         """
         return images >= LONG_TRAINING
@@ -151,7 +151,7 @@ class Recipe(BaseModel):
             images: that training will see, passes counted.
 
         Example:
-            >>> Recipe(optimizer="muon").decided_by_length(648_000)
+            >>> Recipe(optimizer="muon").decided_by_length(1_944_000)
             {'learning_rate': 0.05, 'label_smoothing': 0.0}
             >>> Recipe(optimizer="muon", label_smoothing=0.1).decided_by_length(6_000)
             {}

@@ -71,13 +71,13 @@ def test_a_network_built_anew_computes_as_decided(decided: Decided) -> None:
 @pytest.mark.parametrize(
     ("asked", "images", "processes", "rate", "smoothing"),
     [
-        ({"epochs": 10}, 59_000, 1, 0.1, 0.05),
-        ({"epochs": 10}, 60_000, 1, 0.05, 0.0),
-        ({"time_limit": 10}, 54_000, 1, 0.1, 0.05),
-        ({"time_limit": 200}, 54_000, 1, 0.05, 0.0),
+        ({"epochs": 10}, 159_000, 1, 0.1, 0.05),
+        ({"epochs": 10}, 160_000, 1, 0.05, 0.0),
         ({"time_limit": 100}, 54_000, 1, 0.1, 0.05),
-        ({"time_limit": 100}, 54_000, 2, 0.05, 0.0),
-        ({"time_limit": 200, "epochs": 2}, 54_000, 1, 0.1, 0.05),
+        ({"time_limit": 480}, 54_000, 1, 0.05, 0.0),
+        ({"time_limit": 300}, 54_000, 1, 0.1, 0.05),
+        ({"time_limit": 300}, 54_000, 2, 0.05, 0.0),
+        ({"time_limit": 480, "epochs": 2}, 54_000, 1, 0.1, 0.05),
     ],
 )
 def test_a_training_is_long_by_the_images_that_it_will_see(

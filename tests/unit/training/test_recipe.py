@@ -77,10 +77,10 @@ def test_the_number_of_epochs_follows_from_the_number_of_images() -> None:
 @pytest.mark.parametrize(
     ("optimizer", "images", "rate", "smoothing"),
     [
-        ("muon", 599_999, 0.1, 0.05),
-        ("muon", 600_000, 0.05, 0.0),
-        ("sgd", 600_000, 0.1, 0.05),
-        ("adamw", 600_000, 0.002, 0.05),
+        ("muon", 1_599_999, 0.1, 0.05),
+        ("muon", 1_600_000, 0.05, 0.0),
+        ("sgd", 1_600_000, 0.1, 0.05),
+        ("adamw", 1_600_000, 0.002, 0.05),
     ],
 )
 def test_muon_trains_long_at_half_the_rate_and_without_smoothing(
