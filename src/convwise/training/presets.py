@@ -7,8 +7,8 @@ from typing import Any
 
 from convwise.errors import OptionError, did_you_mean
 
-# `fast` with twice the filters, for three quarters of an hour on two cores. What it reached stands in
-# docs/performance.md; it learns its training images nearly by heart.
+# `fast` with twice the filters, for three quarters of an hour on two cores. What it reached stands
+# in docs/performance.md; it learns its training images nearly by heart.
 _BEST_NETWORK = """\
 conv 64 3 same use_bias=false
 maxpool 2
