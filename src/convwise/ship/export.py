@@ -15,7 +15,7 @@ from convwise.model.trained import TrainedModel
 from convwise.ship.extras import require_installed
 from convwise.ship.formats import ExportFormat, Keras, Onnx, OpenVino, Torch
 from convwise.ship.proof import Proof, prove
-from convwise.ship.quantize import OnnxInt8, calibration_pixels
+from convwise.ship.quantize import Int8, OnnxInt8, calibration_pixels
 from convwise.ship.quantize_openvino import OpenVinoInt8
 from convwise.ship.runtimes import runtime_of
 from convwise.ship.verdict import in_float, int8_verdict, verdict_of
@@ -32,11 +32,7 @@ SUFFIXES = {
 
 Target = Literal["onnx", "openvino", "int8", "torch", "keras", "web"]
 Int8Runtime = Literal["onnxruntime", "openvino"]
-INT8 = {"onnxruntime": OnnxInt8, "openvino": OpenVinoInt8}
-INT8_PACKAGES = {
-    "onnxruntime": (("onnx", "onnxruntime"), "export"),
-    "openvino": (("openvino", "nncf"), "openvino"),
-}
+INT8: dict[str, type[Int8]] = {"onnxruntime": OnnxInt8, "openvino": OpenVinoInt8}
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,7 @@ def export(
     require_free(file, suffix_of(to, runtime))
     if to == "int8":
         # Before the data set is read, which may take long.
-        require_installed(*INT8_PACKAGES[runtime])
+        require_installed(INT8[runtime].packages, INT8[runtime].extra)
         pixels = calibration_pixels(model, data, cache, data_options)
         kind: ExportFormat = INT8[runtime](pixels)
         beside = [replace(runtime_of(model, runtime), name=in_float(runtime))]

@@ -35,15 +35,26 @@ _IN_FLOAT = ("pixel_values", "pixel_scaled", "pixel_input", "calibrated", OUTPUT
 
 
 @dataclass(frozen=True, eq=False)
-class OnnxInt8(ExportFormat):
-    """An ONNX file in int8, run by ONNX Runtime.
+class Int8(ExportFormat):
+    """A format in int8.
 
     Args:
         calibration: uint8 (images, height, width, channels) of training images.
     """
 
-    suffix: ClassVar[str] = ".onnx"
+    packages: ClassVar[tuple[str, ...]]
+    """That it cannot do without."""
+    extra: ClassVar[str]
+    """That installs them."""
     calibration: NDArray[np.uint8]
+
+
+class OnnxInt8(Int8):
+    """An ONNX file in int8, run by ONNX Runtime."""
+
+    suffix: ClassVar[str] = ".onnx"
+    packages: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime")
+    extra: ClassVar[str] = "export"
 
     def write(self, model: TrainedModel, path: Path) -> None:
         """Quantise, and write one file."""

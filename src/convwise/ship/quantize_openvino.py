@@ -12,31 +12,27 @@ import importlib
 import io
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convwise.model.trained import TrainedModel
 from convwise.ship.extras import require, require_openvino
-from convwise.ship.formats import ExportFormat, openvino_contract, save_openvino
+from convwise.ship.formats import openvino_contract, save_openvino
 from convwise.ship.onnx_model import onnx_bytes
 from convwise.ship.proof import Exported
+from convwise.ship.quantize import Int8
 from convwise.ship.runtimes import openvino_of
 
 
-@dataclass(frozen=True, eq=False)
-class OpenVinoInt8(ExportFormat):
-    """OpenVINO's own format in int8: an .xml with the graph and a .bin with the weights.
-
-    Args:
-        calibration: uint8 (images, height, width, channels) of training images.
-    """
+class OpenVinoInt8(Int8):
+    """OpenVINO's own format in int8: an .xml with the graph and a .bin with the weights."""
 
     suffix: ClassVar[str] = ".xml"
-    calibration: NDArray[np.uint8]
+    packages: ClassVar[tuple[str, ...]] = ("openvino", "nncf")
+    extra: ClassVar[str] = "openvino"
 
     def write(self, model: TrainedModel, path: Path) -> None:
         """Quantise, and write both files."""
