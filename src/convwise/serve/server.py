@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import select
 import signal
 import socket
 import sys
@@ -27,7 +28,7 @@ BACKLOG = 2_048
 KEEP_ALIVE_SECONDS = 65
 # While a server stops: connections that the system has accepted come in, and clients that keep a
 # connection are told with their next answer to close it.
-SETTLE_SECONDS, FAREWELL_SECONDS, TICK_SECONDS = 0.1, 1.0, 0.02
+SETTLE_SECONDS, FAREWELL_SECONDS, TICK_SECONDS = 0.5, 1.0, 0.02
 # The loop that speaks HTTP and the thread that computes share Python's lock; by default the one
 # that waits for it would wait for 5 ms, each time.
 SWITCH_SECONDS = 0.0005
@@ -88,9 +89,8 @@ class Server(uvicorn.Server):
 
     def stop(self) -> None:
         """Stop accepting, answer what was accepted, and end; at the second call, end at once."""
-        if self.service.draining:
+        if self.should_exit:
             self.force_exit = True
-        self.service.draining = True
         self.should_exit = True
 
     def reload(self) -> None:
@@ -124,9 +124,10 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let clients go, then close what is open, then end the decoders."""
         began = time.monotonic()
-        self.service.draining = True
         tell("stopping", waiting_images=self.service.admission.images)
-        await self._say_farewell(sockets or [])
+        await self._close_the_door(sockets or [])
+        self.service.draining = True
+        await self._say_farewell()
         await super().shutdown(sockets)
         lost = self.service.admission.images
         await self.service.close()
@@ -137,16 +138,26 @@ class Server(uvicorn.Server):
             unanswered_images=lost,
         )
 
-    async def _say_farewell(self, sockets: list[socket.socket]) -> None:
-        """Take in whoever has connected; then each answer closes its connection.
+    async def _close_the_door(self, sockets: list[socket.socket]) -> None:
+        """Take in whoever has connected, and let nobody else connect from that moment on.
+
+        First of all: once answers close their connections, clients connect anew, and whom the
+        system has accepted when the door closes, it turns away.
+        """
+        end = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < end and select.select(sockets, [], [], 0)[0]:
+            await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        for listener in sockets:
+            listener.close()
+
+    async def _say_farewell(self) -> None:
+        """Let each answer close its connection.
 
         A connection that is closed while a request is on its way loses that request. So those
         that are kept open are closed only after a while in which nothing came on them.
         """
-        for listener in sockets:
-            with contextlib.suppress(OSError):
-                listener.listen(0)
-        await asyncio.sleep(SETTLE_SECONDS)
         end = time.monotonic() + FAREWELL_SECONDS
         while self.server_state.connections and time.monotonic() < end and not self.force_exit:
             await asyncio.sleep(TICK_SECONDS)
