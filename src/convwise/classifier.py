@@ -24,8 +24,10 @@ from convwise.image import ImageFormat
 from convwise.model.modelfile import load_model, model_bytes
 from convwise.model.pretrained.start import Start, requested_start
 from convwise.model.trained import TrainedModel
+from convwise.model.weights import versions_of
 from convwise.training.callbacks import Callback, with_callbacks
-from convwise.training.decided import PrecisionChoice
+from convwise.training.computing import PrecisionChoice
+from convwise.training.device import DeviceChoice, find_device
 from convwise.training.fit import fit_model
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
@@ -48,11 +50,13 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             for that of ``start_from``.
         recipe: how to train; None stands for the default recipe.
         seed: of weights, order, augmentation and the validation split.
-        precision: ``auto``, ``fp32`` or ``bf16``.
+        precision: ``auto``, ``fp32``, ``bf16``, or ``fp16`` on a GPU.
         watcher: told about progress.
         start_from: a trained network to begin with, as :func:`convwise.train` takes it. Images are
             then brought to its image format, in ``fit`` as in ``predict``.
         weights: a safetensors file with torchvision's names, where ``start_from`` is such a name.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``; it is trained there, and predicts on the
+            processor.
 
     Attributes:
         classes_: the labels, sorted, after ``fit``.
@@ -76,6 +80,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         watcher: Watcher | None = None,
         start_from: str | Path | None = None,
         weights: str | Path | None = None,
+        device: DeviceChoice = "auto",
     ) -> None:
         self.network = network
         self.recipe = recipe
@@ -84,6 +89,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.watcher = watcher
         self.start_from = start_from
         self.weights = weights
+        self.device = device
 
     def fit(
         self, images: ArrayLike, labels: ArrayLike, *, callbacks: Sequence[Callback] = ()
@@ -125,6 +131,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             recipe=self.recipe or Recipe(),
             seed=self.seed,
             precision=self.precision,
+            device=find_device(self.device),
             start=start,
             watcher=with_callbacks(self.watcher, callbacks),
             # A temperature that is fitted to images that were learnt from is no good.
@@ -269,10 +276,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _ready(self, precision: PredictionPrecision) -> Predictor:
         """Return the model made ready to be asked; made again when its weights have changed."""
         model = self._fitted()
-        changes = tuple(
-            (each.data_ptr(), each._version) for each in model.network.state_dict().values()
-        )
-        wanted = (id(model), changes, precision)
+        wanted = (id(model), versions_of(model.network), precision)
         if getattr(self, "_ready_for", None) != wanted:
             self._predictor, self._ready_for = Predictor(model, precision), wanted
         return self._predictor

@@ -59,7 +59,9 @@ def test_the_constructor_only_keeps_its_arguments() -> None:
 def test_parameters_are_got_set_and_cloned() -> None:
     classifier = make(seed=3)
     parameters = classifier.get_params()
-    names = {"network", "recipe", "seed", "precision", "watcher", "start_from", "weights"}
+    names = {"network", "recipe", "seed", "precision", "watcher", "start_from", "weights"} | {
+        "device"
+    }
     assert parameters.keys() == names
     assert classifier.set_params(seed=8, network="lenet") is classifier
     assert (classifier.seed, classifier.network) == (8, "lenet")

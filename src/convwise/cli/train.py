@@ -33,6 +33,8 @@ from convwise.image import Resize
 from convwise.training.settings import read_settings
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from convwise.training.profile import StepProfiler
     from convwise.training.recipe import Recipe
     from convwise.training.run import Run
@@ -78,7 +80,12 @@ def train(
     ] = None,
     seed: Annotated[int | None, Parameter(help="Of splits, weights, order. Default: 0.")] = None,
     precision: Annotated[
-        Literal["auto", "fp32", "bf16"] | None, Parameter(help="Default: auto, which races both.")
+        Literal["auto", "fp32", "bf16", "fp16"] | None,
+        Parameter(help="fp16 is for GPUs. Default: auto, which races what there is."),
+    ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"] | None,
+        Parameter(help="Where to compute. Default: auto, a GPU where there is one."),
     ] = None,
     balance: Annotated[
         Literal["none", "weights", "sampling", "auto"] | None,
@@ -144,6 +151,7 @@ def train(
         recipe=recipe,
         network=network,
         precision=precision,
+        device=device,
         seed=seed,
         threads=threads,
         epochs=epochs,
@@ -169,6 +177,7 @@ def train(
         require_from_scratch(from_, weights, dry_run=dry_run)
         # It computes in fp32: what suits a network does not hang on the precision.
         request.pop("precision", None)
+        request.pop("device", None)
         arguments = sys.argv[1:]
         return search_rate(
             data, settings, out=out, arguments=arguments, as_json=json, **data_options, **request
@@ -239,8 +248,15 @@ def _tell(run: Run, profiler: StepProfiler | None, *, dry_run: bool, as_json: bo
     if profiler:
         news().print(precision_table(run.facts["precision_by_layer"]))
         news().print(kernel_table(run.facts["kernels"]))
-        news().print(step_table(profiler.finish()))
+        news().print(_where_time_went(run, profiler))
     if as_json:
         print_json(run.summary)
     elif not dry_run:
         show_run(run)
+
+
+def _where_time_went(run: Run, profiler: StepProfiler) -> Table | str:
+    profile = profiler.finish()
+    if run.facts["device"] != "cpu":
+        return "where a step's time goes is told of the processor only: add --device cpu"
+    return step_table(profile)

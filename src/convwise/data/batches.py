@@ -121,6 +121,14 @@ class Batch(NamedTuple):
     shares: torch.Tensor | None = None
     turns: NDArray[np.int64] | None = None
 
+    def to(self, device: str) -> Batch:
+        """Return the batch with its tensors on a device; itself where they are there already."""
+        inputs, labels = self.inputs.to(device), self.labels.to(device)
+        if self.partners is None or self.shares is None:
+            return self._replace(inputs=inputs, labels=labels)
+        partners, shares = self.partners.to(device), self.shares.to(device)
+        return self._replace(inputs=inputs, labels=labels, partners=partners, shares=shares)
+
     @property
     def keys(self) -> NDArray[np.int64]:
         """What random changes depend on, int64, (batch,)."""

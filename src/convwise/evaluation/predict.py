@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Literal, get_args
 
@@ -16,6 +17,7 @@ from convwise.design.memory import activation_memory
 from convwise.design.plan import Plan
 from convwise.errors import OptionError
 from convwise.model.allocator import keep_freed_memory
+from convwise.model.device import device_of
 from convwise.model.prediction import PredictionNetwork, for_prediction
 from convwise.model.trained import TrainedModel
 
@@ -63,7 +65,7 @@ def batch_size_for(plan: Plan, cache: int | None = None) -> int:
 class Predictor:
     """A trained model made ready to be asked, as often as one likes and from any thread.
 
-    It has the weights that the model had when it was made.
+    It has the weights that the model had when it was made, and computes where these were.
 
     Args:
         model: the network and its ImageFormat; they stay as they are.
@@ -89,7 +91,12 @@ class Predictor:
         keep_freed_memory()
         self.model, self.precision = model, precision
         self.batch_size = batch_size_for(model.network.plan)
-        self._network = for_prediction(model.network, model.image_format)
+        self._device = device_of(model.network)
+        network = model.network
+        if self._device.type != "cpu":
+            # Weights are folded in float64, which not every GPU has.
+            network = copy.deepcopy(network).cpu()
+        self._network = for_prediction(network, model.image_format).to(self._device)
         if precision == "bf16":
             exact, self._network = self._network, self._network.in_bf16()
             self._require_agreement(exact)
@@ -143,7 +150,8 @@ class Predictor:
             for start in range(0, len(pixels), self.batch_size):
                 batch = pixels[start : start + self.batch_size]
                 inside[: len(batch)] = batch
-                logits[start : start + len(batch)] = network(levels[: len(batch)]).numpy()
+                asked = levels[: len(batch)].to(self._device)
+                logits[start : start + len(batch)] = network(asked).cpu().numpy()
                 if on_progress is not None:
                     on_progress(start + len(batch), len(pixels))
         return logits

@@ -111,7 +111,7 @@ class PredictionNetwork(nn.Module):
         shape = (pictures, height + top + bottom, width + left + right, channels)
         room = np.empty(shape, np.float32)
         if any(self.border):
-            room[...] = self.level.float().numpy()
+            room[...] = self.level.float().cpu().numpy()
         return room
 
     def inside(self, room: NDArray[np.float32]) -> NDArray[np.float32]:

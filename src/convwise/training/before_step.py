@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -37,3 +38,17 @@ def set_dropout_keys(network: nn.Module, seed: int, epoch: int, keys: NDArray[np
     dropouts = (module for module in network.modules() if isinstance(module, Dropout))
     for number, module in enumerate(dropouts):
         module.keys = draws("dropout", seed, epoch, number, counters=keys)
+
+
+def seed_masks(seed: int, step: int, rank: int = 0) -> None:
+    """Let the masks that a GPU draws in this step depend on (seed, step, process) alone.
+
+    So its generator has no state that a checkpoint would have to keep.
+
+    Args:
+        seed: of the training.
+        step: how many it has taken.
+        rank: of this process.
+    """
+    drawn = draws("masks", seed, rank, counters=np.array([step], np.int64))
+    torch.manual_seed(int(drawn[0]) >> 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,18 +13,25 @@ from convwise import kernels
 from convwise.data.batches import to_input
 from convwise.data.store import PixelStore
 from convwise.design.plan import Plan
+from convwise.errors import TrainingError
+from convwise.model.build import ConvNet
+from convwise.model.device import device_of
 from convwise.model.race import Heat, LayerRace, use_winners
 from convwise.model.trained import TrainedModel
 from convwise.training.balance import ClassSizes
+from convwise.training.computing import PrecisionChoice
+from convwise.training.device import CPU, Device
 from convwise.training.kept_race import race_once
 from convwise.training.layer_precision import LayerHeat, race_layers, use_layers
 from convwise.training.optimizer import resolve_optimizer
-from convwise.training.precision import Race, Tune, time_trial
+from convwise.training.out_of_memory import is_out_of_memory
+from convwise.training.precision import Race, Tune, disagreement_with_processor, time_trial
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.transfer import keep_statistics
 
-PrecisionChoice = Literal["auto", "fp32", "bf16"]
+# GPUs round the factors of convolutions to 11 bits, and add in another order.
+MOST_LOGIT_ERROR, MOST_GRADIENT_ERROR = 0.05, 0.15
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,7 @@ class Decided:
         fuse: whether neighbouring layers are computed together, and kernels used.
         start: what is told about the weights that training began with, which keep their statistics
             and learn at rates of their own; None where it began from scratch.
+        device: kind of the one that training computes on.
     """
 
     recipe: Recipe
@@ -45,6 +53,7 @@ class Decided:
     heats: tuple[Heat, ...] = ()
     fuse: bool = True
     start: Mapping[str, Any] | None = None
+    device: str = "cpu"
 
     def prepare(self, model: TrainedModel) -> None:
         """Let a network that was built anew compute as decided."""
@@ -70,6 +79,7 @@ class Decided:
             "precision_by_layer": [heat.to_dict() for heat in self.race.layers],
             "kernels": [heat.to_dict() for heat in self.heats],
             "fuse": self.fuse,
+            "device": self.device,
         } | ({} if self.start is None else {"start": dict(self.start)})
 
     @classmethod
@@ -86,6 +96,7 @@ class Decided:
             heats=tuple(Heat.from_dict(each) for each in values["kernels"]),
             fuse=bool(values["fuse"]),
             start=values.get("start"),
+            device=values.get("device", "cpu"),
         )
 
 
@@ -99,11 +110,13 @@ def decide(
     *,
     fuse: bool,
     processes: int = 1,
+    device: Device = CPU,
 ) -> Decided:
     """Choose precision and kernels by races on the real network, and what the recipe left open.
 
     Args:
-        model: about to be trained; it is not changed: :meth:`Decided.prepare` does that.
+        model: about to be trained, on ``device``; it is not changed: :meth:`Decided.prepare` does
+            that.
         plan: of the network.
         store: the training images.
         recipe: as asked.
@@ -111,6 +124,10 @@ def decide(
         watcher: told about the race.
         fuse: whether kernels may be used; the network was built so.
         processes: that train together; each is as fast as this one.
+        device: that the network is on.
+
+    Raises:
+        TrainingError: the device does not compute this network, or not as the processor does.
     """
     recipe = resolve_optimizer(recipe, plan)
     sizes = ClassSizes.of(store.labels, model.classes)
@@ -119,6 +136,10 @@ def decide(
     recipe = recipe.model_copy(update={"balance": sizes.resolve(recipe.balance)})
     images, labels = a_batch(model, store, recipe.batch_size)
     network = model.network
+    if device.accelerated:
+        result = _raced_on_gpu(network, images, labels, precision, watcher, device)
+        resolved = _resolved(recipe, len(store), result, processes)
+        return Decided(resolved, result, fuse=False, device=device.kind)
     fused = LayerRace(network, images) if fuse and kernels.available() else None
     tune: Tune = (lambda network, number: None) if fused is None else fused.run
     if precision == "auto":
@@ -140,7 +161,38 @@ def a_batch(model: TrainedModel, store: PixelStore, size: int) -> tuple[torch.Te
     """Return so many training images, evenly spread, and their labels."""
     chosen = np.linspace(0, len(store) - 1, min(size, len(store))).astype(np.int64)
     images = to_input(store.take(chosen), model.image_format)
-    return images, torch.from_numpy(store.labels[chosen])
+    device = device_of(model.network)
+    return images.to(device), torch.from_numpy(store.labels[chosen]).to(device)
+
+
+def _raced_on_gpu(
+    network: ConvNet,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    precision: PrecisionChoice,
+    watcher: Watcher,
+    device: Device,
+) -> Race:
+    """Compare the device with the processor, then race its precisions for the whole network."""
+    advice = "update its driver and torch, or add --device cpu"
+    try:
+        logits, gradients = disagreement_with_processor(network, images, labels)
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
+        words = str(error).partition("\n")[0]
+        raise TrainingError(f"{device.name} cannot take a step ({words}); {advice}") from None
+    if not (logits <= MOST_LOGIT_ERROR and gradients <= MOST_GRADIENT_ERROR):
+        raise TrainingError(
+            f"{device.name} does not compute this network as the processor does: logits differ by"
+            f" {100 * logits:.0f} %, gradients by {100 * gradients:.0f} %; {advice}"
+        )
+    if precision != "auto" or device.half is None:
+        return time_trial(network, images, labels, "fp32" if precision == "auto" else precision)
+    watcher.message(f"racing fp32 against {device.half} on {device.product or device.name}")
+    plan = network.plan
+    name = f"{plan.network.to_text()} {plan.classes} {device.product or device.name}"
+    return race_once(name, network, images, labels, half=device.half)
 
 
 def _resolved(recipe: Recipe, images: int, result: Race, processes: int = 1) -> Recipe:

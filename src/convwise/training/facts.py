@@ -40,6 +40,7 @@ def request_facts(
     seed: int,
     saving: Saving,
     ranks: int,
+    gpu: str | None = None,
 ) -> dict[str, Any]:
     """Return everything asked and everything resolved, as plain JSON values."""
     versions = package_versions()
@@ -57,7 +58,7 @@ def request_facts(
         "seed": seed,
         "threads": torch.get_num_threads(),
         "saving": saving.to_dict(),
-        "decides_bits": deciding_facts(fuse=decided.fuse, ranks=ranks),
+        "decides_bits": deciding_facts(fuse=decided.fuse, ranks=ranks, gpu=gpu),
         "versions": versions,
         "machine": machine_facts(),
     }

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, get_args
+from typing import Any
 
 from convwise.data.store import PixelStore
 from convwise.design.plan import Plan
-from convwise.errors import DataError, DesignError, DivergedError, OptionError
+from convwise.errors import DataError, DesignError, DivergedError
 from convwise.evaluation.temperature import Scaling, validation_scaling
 from convwise.image import ImageFormat
 from convwise.model.allocator import keep_freed_memory
@@ -17,7 +17,9 @@ from convwise.model.build import build
 from convwise.model.pretrained.start import Start
 from convwise.model.trained import TrainedModel
 from convwise.training.checkpoint import Checkpoint
-from convwise.training.decided import Decided, PrecisionChoice, decide
+from convwise.training.computing import PrecisionChoice
+from convwise.training.decided import Decided, decide
+from convwise.training.device import CPU, Device
 from convwise.training.early_stopping import BestEpoch
 from convwise.training.interrupt import StopOnSignal
 from convwise.training.keeper import Keeper
@@ -88,6 +90,7 @@ def fit_model(
     on_start: Callable[[Decided], None] = lambda decided: None,
     resume: tuple[Decided, Checkpoint] | None = None,
     world: World = ALONE,
+    device: Device = CPU,
 ) -> Fitted:
     """Build the network of a plan and train it.
 
@@ -100,7 +103,7 @@ def fit_model(
         name: of the network, for people.
         recipe: how to train.
         seed: of the first weights, the order, the augmentation and dropout.
-        precision: ``auto`` races fp32 against bf16.
+        precision: ``auto`` races fp32 against bf16, or what halves the bits on a GPU.
         watcher: told about progress.
         data_options: with which the images were read and split; the model remembers them.
         fuse: compute neighbouring layers together, and by kernels where these win a race.
@@ -113,6 +116,7 @@ def fit_model(
         world: the processes that train together; process 0 decides, and is given as ``keeper`` and
             ``watcher`` what writes and tells.
         calibrate: fit the model's temperature to the validation images.
+        device: that training computes on; the model that is returned is on the processor.
 
     Raises:
         CheckpointError: the checkpoint is of another training.
@@ -122,12 +126,16 @@ def fit_model(
         DivergedError: the loss is no number.
         OptionError: the precision is unknown.
         StorageError: the keeper could not write.
-        TrainingError: there is not enough memory for a batch.
+        TrainingError: there is not enough memory for a batch, or the device computes otherwise than
+            the processor.
     """
-    _require_trainable(plan, train, precision)
+    device.require(precision)
+    _require_trainable(plan, train)
     keep_freed_memory()
     decided, checkpoint = resume or (None, None)
-    network = build(plan, seed=seed, fuse=decided.fuse if decided else fuse)
+    fuse = decided.fuse if decided else fuse and not device.accelerated
+    network = build(plan, seed=seed, fuse=fuse)
+    device.take(network)
     model = TrainedModel(
         network, image_format, classes, name=name, seed=seed, data_options=data_options or {}
     )
@@ -137,7 +145,7 @@ def fit_model(
         recipe = transfer_recipe(recipe, len(train))
         fill(network, start)
     if decided is None:
-        decided = _decided(model, train, recipe, precision, watcher, fuse, world)
+        decided = _decided(model, train, recipe, precision, watcher, fuse, world, device)
     if start is not None:
         decided = decided.beginning_with(start.facts())
     decided.prepare(model)
@@ -149,7 +157,7 @@ def fit_model(
             decided = decided.beginning_with({"head": asdict(head)})
         on_start(decided)
         loop = make_loop(
-            model, train, validation, decided, stop, keeper or Keeper(), watcher, world
+            model, train, validation, decided, stop, keeper or Keeper(), watcher, world, device
         )
         if head is not None:
             loop.state.progress.prepared(head.seconds)
@@ -163,6 +171,7 @@ def fit_model(
     if scaling is not None:
         watcher.message(str(scaling))
         model = replace(model, temperature=scaling.temperature)
+    device.give_back(network)
     return Fitted(
         model,
         tuple(loop.state.history),
@@ -184,6 +193,7 @@ def _decided(
     watcher: Watcher,
     fuse: bool,
     world: World,
+    device: Device,
 ) -> Decided:
     """Return what process 0 finds by its races; all train with that."""
     found = None
@@ -191,7 +201,15 @@ def _decided(
         plan = model.network.plan
         with enough_memory(model, train, recipe.batch_size, "fp32"):
             found = decide(
-                model, plan, train, recipe, precision, watcher, fuse=fuse, processes=world.size
+                model,
+                plan,
+                train,
+                recipe,
+                precision,
+                watcher,
+                fuse=fuse,
+                processes=world.size,
+                device=device,
             )
     return world.agreed(found)
 
@@ -219,9 +237,7 @@ def _trained_head(
     return world.agreed(head)
 
 
-def _require_trainable(plan: Plan, train: PixelStore, precision: PrecisionChoice) -> None:
-    if precision not in get_args(PrecisionChoice):
-        raise OptionError(f"precision {precision!r}: use {', '.join(get_args(PrecisionChoice))}")
+def _require_trainable(plan: Plan, train: PixelStore) -> None:
     if not plan.trainable_params:
         raise DesignError("the network has no weights to train", fixes=("add dense classes",))
     if len(train) < 2:

@@ -20,8 +20,10 @@ from convwise.evaluation.split import evaluate_split
 from convwise.image import ImageFormat
 from convwise.model.pretrained.start import Start
 from convwise.training.checkpoint import Checkpoint
+from convwise.training.computing import PrecisionChoice
 from convwise.training.data_request import DataRequest
-from convwise.training.decided import Decided, PrecisionChoice
+from convwise.training.decided import Decided
+from convwise.training.device import CPU, Device
 from convwise.training.facts import measured_facts, request_facts, result_facts
 from convwise.training.fit import Fitted, fit_model
 from convwise.training.interrupt import StopOnSignal
@@ -58,6 +60,7 @@ class Job:
         world: the processes that train together; process 0 starts or goes on, the others help.
         track: what else records the training, below the run's folder.
         weights: those that training begins with; None from scratch, and where it goes on.
+        device: that training computes on.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Job:
     world: World = ALONE
     track: Track | None = None
     weights: Start | None = None
+    device: Device = CPU
 
     def __post_init__(self) -> None:
         if self.world.size > 1 and self.saving.on_nan == "retry":
@@ -102,6 +106,7 @@ class Job:
                         seed=self.seed,
                         saving=self.saving,
                         ranks=self.world.size,
+                        gpu=self.device.product,
                     )
                 )
                 folder.write_json("run.json", facts)
@@ -183,6 +188,7 @@ class Job:
             stop=stop,
             resume=resume,
             world=self.world,
+            device=self.device,
             **hooks,
         )
 

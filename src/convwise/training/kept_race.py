@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from convwise.model.outcomes import Outcomes, outcomes_file
 from convwise.training.layer_precision import LayerHeat
-from convwise.training.precision import Contender, Race, Tune, race
+from convwise.training.precision import Contender, Precision, Race, Tune, race
 
 
 def race_once(
@@ -23,12 +23,13 @@ def race_once(
     tune: Tune = lambda network, number: None,
     layers: tuple[LayerHeat, ...] = (),
     notes: Path | None = None,
+    half: Precision = "bf16",
 ) -> Race:
     """Return the outcome of the race that is kept, or race and keep it: it decides a run's bits.
 
     Args:
         name: of all that makes the network, beside its layers' precisions.
-        network, images, labels, tune, layers: as for :func:`race`.
+        network, images, labels, tune, layers, half: as for :func:`race`.
         notes: the file in which outcomes are kept; None for the user's cache.
     """
     outcomes = Outcomes(notes or outcomes_file("network"), _checked)
@@ -37,7 +38,7 @@ def race_once(
     key = hashlib.sha256(facts.encode()).hexdigest()
     known = outcomes.known.get(key)
     if known is None:
-        result = race(network, images, labels, tune, layers)
+        result = race(network, images, labels, tune, layers, half)
         known = outcomes.keep(key, result.to_dict())
         if known == result.to_dict():
             return result

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from convwise.data.batches import Batch, Batches
 from convwise.errors import DivergedError
-from convwise.training.before_step import set_dropout_keys, warm_up_statistics
+from convwise.training.before_step import seed_masks, set_dropout_keys, warm_up_statistics
 from convwise.training.checkpoint import Checkpoint
+from convwise.training.device import CPU, Device
 from convwise.training.interrupt import Overdue
 from convwise.training.keeper import Keeper
 from convwise.training.loss import image_losses
@@ -51,6 +52,7 @@ class TrainingLoop:
         world: the processes that train together.
         class_weights: how much an image of each class counts, float32 (classes,), with a mean over
             all images of 1; None where all count alike.
+        device: that the network is on.
 
     Attributes:
         stopping: whether all processes have agreed to stop.
@@ -67,6 +69,7 @@ class TrainingLoop:
     forward: Callable[[torch.Tensor], torch.Tensor] | None = None
     world: World = ALONE
     class_weights: torch.Tensor | None = None
+    device: Device = CPU
     stopping: bool = field(default=False, init=False)
 
     def begin(self, checkpoint: Checkpoint | None = None) -> None:
@@ -180,7 +183,10 @@ class TrainingLoop:
         set_learning_rate(self.state.optimizer, epoch.learning_rate)
         warm_up_statistics(self.state.network, progress.step)
         set_dropout_keys(self.state.network, self.batches.seed, epoch.number, batch.keys)
-        epoch.add(*self._update(batch, torch.from_numpy(weights)))
+        if self.device.accelerated:
+            seed_masks(self.batches.seed, progress.step, self.world.rank)
+        here = self.device.name
+        epoch.add(*self._update(batch.to(here), torch.from_numpy(weights).to(here)))
         self.state.average.update(self.state.network, progress.step)
         progress.step += 1
 
@@ -192,20 +198,22 @@ class TrainingLoop:
             processes.
         """
         self.state.optimizer.zero_grad(set_to_none=True)
-        with computing_in(self.precision):
+        with computing_in(self.precision, self.device.kind):
             logits = (self.forward or self.state.network)(batch.inputs)
         losses = self._losses(logits.float(), batch)
         loss = (losses * weight).sum()
         right = weight[logits.detach().argmax(dim=1) == batch.labels].sum()
-        count, *sums = self.world.sums(
-            [len(batch.labels), loss.item(), right.item(), weight.sum().item()]
-        )
+        # At once: a GPU is waited for where its numbers are read.
+        own = torch.stack([loss.detach(), right, weight.sum()]).tolist()
+        count, *sums = self.world.sums([len(batch.labels), *own])
         self._require_finite(sums[0], f"step {self.state.epoch.steps + 1}")
         # Divided by the number of images, not by their weights: so the step stays unbiased.
         # Several processes' gradients are averaged, so each one's must be so many times as large.
-        (loss * (self.world.size / count)).backward()  # type: ignore[no-untyped-call]
-        self.state.optimizer.step()
-        self.state.pruning.learn(batch.positions, losses.detach().double().numpy())
+        scaler = self.state.scaler
+        scaler.scale(loss * (self.world.size / count)).backward()  # type: ignore[no-untyped-call]
+        scaler.step(self.state.optimizer)
+        scaler.update()
+        self.state.pruning.learn(batch.positions, losses.detach().cpu().double().numpy())
         return int(count), sums[0], sums[1], sums[2]
 
     def _losses(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:

@@ -36,11 +36,18 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def deciding_facts(*, fuse: bool, ranks: int = 1) -> dict[str, Any]:
-    """Return what a run's bits depend on besides its request: build, processor, threads, ranks."""
+def deciding_facts(*, fuse: bool, ranks: int = 1, gpu: str | None = None) -> dict[str, Any]:
+    """Return what a run's bits depend on besides its request: build, processor, threads, ranks.
+
+    Args:
+        fuse: whether kernels may be used.
+        ranks: how many processes train together.
+        gpu: what each of them computes on, if not the processor.
+    """
     versions = package_versions()
     return {
         "cpu": processor(),
+        "gpu": gpu,
         "threads": torch.get_num_threads(),
         "ranks": ranks,
         "convwise": versions["convwise"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch.amp.grad_scaler import GradScaler
 
 from convwise import kernels
 from convwise.data.batches import Batches, Placed
@@ -15,6 +16,7 @@ from convwise.model.trained import TrainedModel
 from convwise.training.averaging import WeightAverage
 from convwise.training.balance import ClassSizes
 from convwise.training.decided import Decided
+from convwise.training.device import CPU, Device
 from convwise.training.early_stopping import EarlyStopping
 from convwise.training.interrupt import StopOnSignal
 from convwise.training.keeper import Keeper
@@ -24,6 +26,7 @@ from convwise.training.precision import Race
 from convwise.training.progress import Watcher
 from convwise.training.pruning import Pruning
 from convwise.training.recipe import Recipe
+from convwise.training.resident import ResidentPictures
 from convwise.training.schedule import Progress
 from convwise.training.state import TrainingState
 from convwise.training.transfer import layer_rates
@@ -39,6 +42,7 @@ def make_loop(
     keeper: Keeper,
     watcher: Watcher,
     world: World,
+    device: Device = CPU,
 ) -> TrainingLoop:
     """Return the loop of a training that has not begun; its clock starts.
 
@@ -51,6 +55,7 @@ def make_loop(
         keeper: is given checkpoints and history.
         watcher: told about progress.
         world: the processes that train together.
+        device: that the network is on.
     """
     plan = model.network.plan
     recipe = decided.recipe
@@ -59,7 +64,7 @@ def make_loop(
     # Before the clock of Progress starts: torch's first optimizer imports for a second or more.
     rates = layer_rates(plan) if decided.start else None
     optimizer = make_optimizer(model.network, plan, recipe, rates)
-    batches = training_batches(train, model.image_format, recipe, model.seed, world)
+    batches = training_batches(train, model.image_format, recipe, model.seed, world, device)
     # What makes batches is compiled here, and not in the time that is for learning.
     next(batches.epoch(1), None)
     # All begin to count at process 0's time.
@@ -71,12 +76,14 @@ def make_loop(
         progress=Progress(recipe.epochs, recipe.time_limit, world.clock),
         early_stopping=EarlyStopping(recipe.patience),
         average=WeightAverage(recipe.ema),
+        scaler=GradScaler(device.kind, enabled=decided.race.chosen == "fp16"),
     )
     state.progress.reserve(_expected_validation_seconds(decided.race, len(validation)))
     early = state.early_stopping
     weights = None
     if recipe.balance == "weights":
         weights = torch.from_numpy(ClassSizes.of(train.labels, model.classes).weights())
+        weights = weights.to(device.name)
     return TrainingLoop(
         state=state,
         batches=batches,
@@ -89,15 +96,23 @@ def make_loop(
         forward=world.wrap(model.network, sync_norm=recipe.sync_norm),
         world=world,
         class_weights=weights,
+        device=device,
     )
 
 
 def training_batches(
-    train: PixelStore, image_format: ImageFormat, recipe: Recipe, seed: int, world: World = ALONE
+    train: PixelStore,
+    image_format: ImageFormat,
+    recipe: Recipe,
+    seed: int,
+    world: World = ALONE,
+    device: Device = CPU,
 ) -> Batches:
     """Return the batches that a recipe trains on, made in the quickest way there is here."""
     placed: Placed | None = None
-    if kernels.available():
+    if recipe.augmentation.only_places and not recipe.mixing and device.holds(train.images.nbytes):
+        placed = ResidentPictures(train.images, device.name)
+    elif kernels.available():
         from convwise.kernels.pictures import placed_pictures
 
         placed = placed_pictures

@@ -39,7 +39,7 @@ def _fits(network: nn.Module, batch: MakeBatch, size: int, precision: Precision)
     network.zero_grad(set_to_none=True)
     try:
         images, labels = batch(size)
-        with computing_in(precision):
+        with computing_in(precision, images.device.type):
             logits = network(images)
         F.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
     except (RuntimeError, MemoryError) as error:

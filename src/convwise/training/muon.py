@@ -40,7 +40,7 @@ def orthogonalise(matrices: Tensor, steps: int = STEPS) -> Tensor:
     x = x.mT if tall else x
     x = x / (torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True) + 1e-7)
     gram = x @ x.mT
-    change = identity = torch.eye(x.shape[1], dtype=x.dtype).expand_as(gram)
+    change = identity = torch.eye(x.shape[1], dtype=x.dtype, device=x.device).expand_as(gram)
     for step in range(steps):
         factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c).add_(identity, alpha=a)
         change = factor @ change if step else factor

@@ -4,7 +4,8 @@ bf16 halves the memory traffic and, on processors with matrix units for it, mult
 convolutions; on others it is emulated and hundreds of times slower. Some combinations of kernel
 and stride are also computed wrongly by some builds. So each training starts with about a second
 of truth: first layer by layer (``layer_precision``), then for the whole network, in fp32 against
-bf16 with those layers in fp32 that lost.
+bf16 with those layers in fp32 that lost. On a GPU whole networks race, in fp32 against its own half
+precision, after fp32 there has been compared with fp32 on the processor.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from convwise.training.computing import (
     computing_in,
     relative_error,
 )
+from convwise.training.device import wait_for
 from convwise.training.layer_precision import LayerHeat, use_layers
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "Race",
     "Tune",
     "computing_in",
+    "disagreement_with_processor",
     "race",
     "time_trial",
 ]
@@ -45,6 +48,8 @@ RACE_SECONDS = 0.3
 PROBES = 3
 LOGIT_TOLERANCE = 0.15
 GRADIENT_TOLERANCE = 0.3
+# fp16 has no number for gradients that are smaller than 6e-8.
+FP16_SCALE = 1024.0
 
 
 @dataclass(frozen=True)
@@ -100,15 +105,17 @@ def race(
     labels: Tensor,
     tune: Tune = lambda network, number: None,
     layers: tuple[LayerHeat, ...] = (),
+    half: Precision = "bf16",
 ) -> Race:
     """Time training steps in fp32 and in bf16 on a copy of the network, and compare their results.
 
     Args:
         network: the network about to be trained; it is not changed.
-        images: one real batch, float32 (batch, channels, height, width).
+        images: one real batch, float32 (batch, channels, height, width), where the network is.
         labels: int64 (batch,).
         tune: prepares a network for a type of number before it is timed with it.
         layers: which of them stay in fp32 where the network computes in bf16.
+        half: what fp32 is raced against, if not bf16.
 
     Returns:
         The faster precision whose logits and gradients agree with fp32's, with all timings.
@@ -116,22 +123,24 @@ def race(
     arena = _without_dropout(copy.deepcopy(network))
     use_layers(layers, arena)
     tune(arena, torch.float32)
-    lost = _lost_at_once(arena, images[:PROBE_IMAGES], labels[:PROBE_IMAGES], layers)
+    lost = _lost_at_once(arena, images[:PROBE_IMAGES], labels[:PROBE_IMAGES], layers, half)
     if lost is not None:
         speed = _speeds(arena, images, labels, ("fp32",))["fp32"]
         return Race("fp32", (Contender("fp32", speed, 0.0, "reference"), lost), layers)
     tune(arena, torch.bfloat16)
-    logit_error, gradient_error = _disagreement(arena, images, labels)
-    speeds = _speeds(arena, images, labels, ("fp32", "bf16"))
+    logit_error, gradient_error = _disagreement(
+        _results(arena, images, labels, half), _results(arena, images, labels, "fp32")
+    )
+    speeds = _speeds(arena, images, labels, ("fp32", half))
     if not (logit_error <= LOGIT_TOLERANCE and gradient_error <= GRADIENT_TOLERANCE):
         verdict = f"results differ from fp32 (gradients by {100 * gradient_error:.0f} %)"
     else:
-        verdict = "faster" if speeds["bf16"] > speeds["fp32"] else "slower"
+        verdict = "faster" if speeds[half] > speeds["fp32"] else "slower"
     contenders = (
         Contender("fp32", speeds["fp32"], 0.0, "reference"),
-        Contender("bf16", speeds["bf16"], logit_error, verdict),
+        Contender(half, speeds[half], logit_error, verdict),
     )
-    return Race("bf16" if verdict == "faster" else "fp32", contenders, layers)
+    return Race(half if verdict == "faster" else "fp32", contenders, layers)
 
 
 def time_trial(
@@ -162,30 +171,39 @@ def _without_dropout(network: nn.Module) -> nn.Module:
 
 def _step(network: nn.Module, images: Tensor, labels: Tensor, precision: Precision) -> Tensor:
     network.zero_grad(set_to_none=True)
-    with computing_in(precision):
+    with computing_in(precision, images.device.type):
         logits: Tensor = network(images)
-    F.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
+    scale = FP16_SCALE if precision == "fp16" else 1.0
+    (scale * F.cross_entropy(logits.float(), labels)).backward()  # type: ignore[no-untyped-call]
+    if scale != 1.0:
+        for weight in network.parameters():
+            weight.grad = None if weight.grad is None else weight.grad / scale
+    wait_for(images.device)
     return logits.detach().float()
 
 
 def _lost_at_once(
-    network: nn.Module, images: Tensor, labels: Tensor, layers: tuple[LayerHeat, ...]
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    layers: tuple[LayerHeat, ...],
+    half: Precision,
 ) -> Contender | None:
     """Return how bf16 did where a few images, or the layers, show already that it loses."""
     if layers and all(heat.chosen == "fp32" for heat in layers):
-        return Contender("bf16", None, None, "no layer is faster in bf16")
-    seconds: dict[Precision, float] = {"fp32": float("inf"), "bf16": float("inf")}
+        return Contender(half, None, None, f"no layer is faster in {half}")
+    seconds: dict[Precision, float] = {"fp32": float("inf"), half: float("inf")}
     for number in range(1 + PROBES):
         for precision in seconds:
             start = time.perf_counter()
             _step(network, images, labels, precision)
             if number:  # the first round warms up
                 seconds[precision] = min(seconds[precision], time.perf_counter() - start)
-    ratio = seconds["bf16"] / seconds["fp32"]
+    ratio = seconds[half] / seconds["fp32"]
     if not ratio > TOO_SLOW:
         return None
     verdict = f"{ratio:.0f} times slower than fp32 on {len(labels)} images"
-    return Contender("bf16", len(labels) / seconds["bf16"], None, verdict)
+    return Contender(half, len(labels) / seconds[half], None, verdict)
 
 
 def _speeds(
@@ -205,21 +223,40 @@ def _speeds(
     return {precision: len(labels) / seconds for precision, seconds in fastest.items()}
 
 
-def _disagreement(network: nn.Module, images: Tensor, labels: Tensor) -> tuple[float, float]:
-    """Return the relative error of bf16's logits, and the largest one of a kernel's gradient."""
-    logits, gradients = {}, {}
-    for precision in ("fp32", "bf16"):
-        logits[precision] = _step(network, images, labels, precision)
-        gradients[precision] = [
-            weight.grad.detach().clone()
-            for weight in network.parameters()
-            if weight.grad is not None and weight.ndim > 1
-        ]
-    worst = max(
-        (
-            relative_error(ours, reference)
-            for ours, reference in zip(gradients["bf16"], gradients["fp32"], strict=True)
-        ),
-        default=0.0,
-    )
-    return relative_error(logits["bf16"], logits["fp32"]), worst
+def disagreement_with_processor(
+    network: nn.Module, images: Tensor, labels: Tensor
+) -> tuple[float, float]:
+    """Compare a step in fp32 where the network is with the same step on the processor.
+
+    Args:
+        network: on a GPU; it is not changed.
+        images, labels: as for :func:`race`.
+
+    Returns:
+        The relative error of the logits, and the largest one of a kernel's gradient.
+    """
+    arena = _without_dropout(copy.deepcopy(network))
+    here = _results(arena, images, labels, "fp32")
+    arena.load_state_dict(network.state_dict())
+    return _disagreement(here, _results(arena.cpu(), images.cpu(), labels.cpu(), "fp32"))
+
+
+_Results = tuple[Tensor, list[Tensor]]
+
+
+def _results(network: nn.Module, images: Tensor, labels: Tensor, precision: Precision) -> _Results:
+    """Return the logits of a step and the gradients of all kernels, on the processor."""
+    logits = _step(network, images, labels, precision)
+    gradients = [
+        weight.grad.detach().cpu().clone()
+        for weight in network.parameters()
+        if weight.grad is not None and weight.ndim > 1
+    ]
+    return logits.cpu(), gradients
+
+
+def _disagreement(ours: _Results, reference: _Results) -> tuple[float, float]:
+    """Return the relative error of the logits, and the largest one of a kernel's gradient."""
+    gradients = zip(ours[1], reference[1], strict=True)
+    worst = max((relative_error(*pair) for pair in gradients), default=0.0)
+    return relative_error(ours[0], reference[0]), worst

@@ -15,11 +15,12 @@ from convwise.errors import OptionError, did_you_mean
 if TYPE_CHECKING:
     from convwise.data.augment.augmentation import Augmentation
     from convwise.data.augment.mixing import Mixing
+    from convwise.training.computing import Precision
 
 Balance = Literal["none", "weights", "sampling", "auto"]
 
 # What some five minutes allow on two cores, without and with units for bf16.
-SAMPLES_FOR_AUTO_EPOCHS = {"fp32": 660_000, "bf16": 1_500_000}
+SAMPLES_FOR_AUTO_EPOCHS = {"fp32": 660_000, "bf16": 1_500_000, "fp16": 1_500_000}
 MIN_AUTO_EPOCHS = 12
 MAX_AUTO_EPOCHS = 60
 EPOCHS_FOR_SHIFT = 15
@@ -116,7 +117,7 @@ class Recipe(BaseModel):
     sync_norm: bool = False
     patience: int | None = Field(None, ge=1, le=100_000)
 
-    def epochs_for(self, images: int, precision: Literal["fp32", "bf16"] = "fp32") -> int | None:
+    def epochs_for(self, images: int, precision: Precision = "fp32") -> int | None:
         """Return the number of epochs for a training split, or None where only the clock counts.
 
         Args:

@@ -18,6 +18,7 @@ from convwise.image import ImageFormat
 from convwise.training.checkpoint import Checkpoint, load_checkpoint
 from convwise.training.data_request import DataRequest, read, require_same
 from convwise.training.decided import Decided
+from convwise.training.device import CPU, Device, find_device
 from convwise.training.job import Job
 from convwise.training.keeper import OnNan, Saving
 from convwise.training.machine import deciding_facts
@@ -51,8 +52,8 @@ def resume(
     Args:
         run: its folder.
         data: the same data, from elsewhere; asked for as before unless given.
-        inexact: go on with another build, processor or number of threads too: to good weights, but
-            other bits.
+        inexact: go on with another build, processor, GPU or number of threads too: to good weights,
+            but other bits.
         threads: of torch; as before unless given.
         checkpoint_every: seconds between checkpoints; as before unless given.
         on_nan: what a loss that is no number leads to; as before unless given.
@@ -83,7 +84,8 @@ def resume(
             folder.remove_leftovers()
             checkpoint = load_checkpoint(folder.checkpoint)
             use_threads(facts["threads"] if threads is None else threads)
-            facts |= _what_decides_bits(path, facts, inexact, world.size)
+            device = _device_of(facts, world)
+            facts |= _what_decides_bits(path, facts, inexact, world.size, device)
             saving = Saving(**facts["saving"]).but(checkpoint_every, on_nan)
             facts["saving"] = saving.to_dict()
             job = _job(facts, data, watcher, signals, world)
@@ -127,14 +129,15 @@ def _require_unfinished(path: Path, facts: dict[str, Any], complete: Sequence[st
 
 
 def _what_decides_bits(
-    path: Path, facts: dict[str, Any], inexact: bool, ranks: int
+    path: Path, facts: dict[str, Any], inexact: bool, ranks: int, device: Device
 ) -> dict[str, Any]:
     """Return what of ``run.json`` changes because this process computes otherwise; often nothing.
 
     Raises:
         OptionError: it does, and nobody has allowed it.
     """
-    then, now = facts["decides_bits"], deciding_facts(fuse=facts["fuse"], ranks=ranks)
+    then = facts["decides_bits"]
+    now = deciding_facts(fuse=facts["fuse"], ranks=ranks, gpu=device.product)
     differences = [
         f"{name}: {then.get(name)} then, {value} now"
         for name, value in now.items()
@@ -150,6 +153,7 @@ def _what_decides_bits(
     return {
         "decides_bits": now,
         "threads": now["threads"],
+        "device": device.kind,
         "inexact": [*facts.get("inexact", []), *differences],
     }
 
@@ -190,7 +194,22 @@ def _job(
         saving=Saving(**facts["saving"]),
         signals=signals,
         world=world,
+        device=_device_of(facts, world),
     )
+
+
+def _device_of(facts: dict[str, Any], world: World) -> Device:
+    """Return the device that a run was begun on, or the processor where there is none such here.
+
+    Raises:
+        OptionError: the processor does not compute in the run's precision.
+    """
+    try:
+        return find_device(facts.get("device", "cpu"), world)
+    except OptionError:
+        if facts["precision"]["chosen"] == "fp16":
+            raise
+        return CPU
 
 
 def _asked_data(facts: dict[str, Any], data: str | Path | Dataset | Decoded | None) -> DataRequest:

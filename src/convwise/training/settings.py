@@ -12,13 +12,19 @@ from convwise.training.presets import PRESETS, preset
 from convwise.training.recipe import Recipe, parse_duration
 
 # Settings that a file may hold beside the recipe's own.
-_REQUEST: dict[str, type] = {"network": str, "precision": str, "seed": int, "threads": int}
+_REQUEST: dict[str, type] = {
+    "network": str,
+    "precision": str,
+    "device": str,
+    "seed": int,
+    "threads": int,
+}
 
 
 def read_settings(
     config: Path | None, assignments: Sequence[str] = (), **flags: Any
 ) -> tuple[Recipe, dict[str, Any]]:
-    """Return the recipe, and the other settings of a training: network, precision, seed, threads.
+    """Return the recipe, and what else was asked: network, precision, device, seed, threads.
 
     Args:
         config: a TOML file, or None.
@@ -51,8 +57,8 @@ def read_settings(
     for name, value in request.items():
         if type(value) is not _REQUEST[name]:
             raise OptionError(f"{name} = {value!r}: expected {_REQUEST[name].__name__}")
-    if request.get("precision", "auto") not in ("auto", "fp32", "bf16"):
-        raise OptionError(f"precision {request['precision']!r}: use auto, fp32 or bf16")
+    if request.get("precision", "auto") not in ("auto", "fp32", "bf16", "fp16"):
+        raise OptionError(f"precision {request['precision']!r}: use auto, fp32, bf16 or fp16")
     return Recipe.of(settings), request
 
 

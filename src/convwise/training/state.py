@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from convwise.errors import CheckpointError
@@ -116,6 +117,7 @@ class TrainingState:
         setbacks: why that is below 1.
         early_stopping: the best epoch so far, and its weights.
         average: of the weights over the last steps.
+        scaler: of losses in fp16, whose scale follows the gradients; switched off elsewhere.
     """
 
     network: nn.Module
@@ -128,6 +130,7 @@ class TrainingState:
     setbacks: list[Setback] = field(default_factory=list)
     early_stopping: EarlyStopping = field(default_factory=lambda: EarlyStopping(None))
     average: WeightAverage = field(default_factory=lambda: WeightAverage(0.0))
+    scaler: GradScaler = field(default_factory=lambda: GradScaler("cpu", enabled=False))
 
     @property
     def place(self) -> str:
@@ -145,7 +148,7 @@ class TrainingState:
                     tensors[f"{_OPTIMIZER}{name}.{quantity}"] = value.detach().cpu().contiguous()
         tensors |= {_BEST + name: value for name, value in self.early_stopping.weights.items()}
         averages = self.average.weights
-        tensors |= {_AVERAGE + name: value.contiguous() for name, value in averages.items()}
+        tensors |= {_AVERAGE + name: value.cpu().contiguous() for name, value in averages.items()}
         tensors[_LAST_LOSSES] = torch.from_numpy(self.pruning.last_losses)
         if self.epoch.image_weights is not None:
             tensors[_IMAGE_WEIGHTS] = torch.from_numpy(self.epoch.image_weights)
@@ -166,6 +169,7 @@ class TrainingState:
             "learning_rate_factor": self.learning_rate_factor,
             "setbacks": [setback.to_dict() for setback in self.setbacks],
             "early_stopping": self.early_stopping.facts,
+            "loss_scale": self.scaler.state_dict(),
         }
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -190,6 +194,8 @@ class TrainingState:
             self.early_stopping.weights = checkpoint.below(_BEST)
             self.average.restore(checkpoint.below(_AVERAGE), self.network)
             self.early_stopping.facts = dict(facts["early_stopping"])
+            if self.scaler.is_enabled() and facts.get("loss_scale"):
+                self.scaler.load_state_dict(facts["loss_scale"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint is of another training ({error})") from None
 
@@ -200,5 +206,6 @@ class TrainingState:
             name, _, quantity = key.rpartition(".")
             weight = weights[name]
             # In the weight's own memory order, in which the optimizer had made it.
-            like = torch.empty_like(weight) if value.shape == weight.shape else value.clone()
+            alike = value.shape == weight.shape
+            like = torch.empty_like(weight if alike else value, device=weight.device)
             self.optimizer.state[weight][quantity] = like.detach().copy_(value)

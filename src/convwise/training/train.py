@@ -17,8 +17,9 @@ from convwise.design.network import Network
 from convwise.design.plan import plan
 from convwise.errors import OptionError
 from convwise.training.callbacks import Callback, with_callbacks
+from convwise.training.computing import PrecisionChoice
 from convwise.training.data_request import DataRequest, read
-from convwise.training.decided import PrecisionChoice
+from convwise.training.device import DeviceChoice, find_device
 from convwise.training.facts import measured_format
 from convwise.training.job import Job
 from convwise.training.keeper import Saving
@@ -41,6 +42,7 @@ def train(
     out: str | Path | None = None,
     seed: int = 0,
     precision: PrecisionChoice = "auto",
+    device: DeviceChoice = "auto",
     threads: int | None = None,
     watcher: Watcher | None = None,
     callbacks: Sequence[Callback] = (),
@@ -72,6 +74,7 @@ def train(
         seed: of the first weights, the order, the augmentation, and the splits of a data set that
             this call loads.
         precision: ``auto`` races fp32 against bf16 on the real network.
+        device: ``auto`` takes a GPU where torch finds one; what comes of it is on the processor.
         threads: of torch; all cores of this process unless given. Another number gives other bits.
         watcher: told about progress.
         callbacks: told about progress through Keras's hooks; may end the training.
@@ -100,6 +103,8 @@ def train(
     recipe, watcher = recipe or Recipe(), with_callbacks(watcher, callbacks)
     _require_possible(out, track, dry_run, world)
     use_threads(threads, world)
+    place = find_device(device, world)
+    place.require(precision)
     asked = NetworkRequest.of(network, start_from, weights)
     asked_data = None
     if isinstance(data, str | Path):
@@ -126,6 +131,7 @@ def train(
         signals=signals,
         world=world,
         weights=asked.start,
+        device=place,
     )
     if asked.by_time:
         job = _as_wide_as_time_allows(job)
@@ -161,6 +167,7 @@ def _as_wide_as_time_allows(job: Job) -> Job:
             job.watcher,
             seed=job.seed,
             fuse=job.fuse,
+            device=job.device,
         )
     chosen = job.world.agreed(width)
     made = plan(chosen.network, dataset.format, len(dataset.classes)).require()

@@ -33,6 +33,7 @@ from convwise.data.store import PixelStore
 from convwise.design.plan import Plan, Row
 from convwise.errors import OptionError
 from convwise.model.build import ConvNet
+from convwise.model.device import device_of
 from convwise.model.head import FeatureReader, head_rows, run_head
 from convwise.model.modules import BatchNorm
 from convwise.model.pretrained.start import Start
@@ -229,20 +230,21 @@ def _features(
     seed: int,
     stop_requested: Callable[[], bool],
 ) -> tuple[Tensor, Tensor]:
-    read = FeatureReader(model.network)
+    read, device = FeatureReader(model.network), device_of(model.network)
     order = _order(len(train), seed)
     budget = HEAD_SHARE * recipe.time_limit if recipe.time_limit else float("inf")
     began, parts, size = time.perf_counter(), [], 0
     with torch.no_grad():
         for start in range(0, len(order), EMBEDDED_TOGETHER):
             chosen = order[start : start + EMBEDDED_TOGETHER]
-            parts.append(read(to_input(train.take(chosen), model.image_format)))
+            images = to_input(train.take(chosen), model.image_format).to(device)
+            parts.append(read(images))
             size += parts[-1].nbytes
             late = time.perf_counter() - began > budget
             if late or size > MOST_FEATURE_BYTES or stop_requested():
                 break
     features = torch.cat(parts)
-    return features, torch.from_numpy(train.labels[order[: len(features)]])
+    return features, torch.from_numpy(train.labels[order[: len(features)]]).to(device)
 
 
 def _order(images: int, seed: int) -> NDArray[np.int64]:

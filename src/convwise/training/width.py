@@ -13,7 +13,9 @@ from convwise.design.widths import with_widths
 from convwise.image import ImageFormat
 from convwise.model.build import build
 from convwise.model.trained import TrainedModel
-from convwise.training.decided import PrecisionChoice, decide
+from convwise.training.computing import PrecisionChoice
+from convwise.training.decided import decide
+from convwise.training.device import CPU, Device
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 
@@ -95,6 +97,7 @@ def width_for(
     *,
     seed: int,
     fuse: bool,
+    device: Device = CPU,
 ) -> Width:
     """Measure how fast ``fast`` trains here, and return the width that the time limit allows.
 
@@ -106,6 +109,7 @@ def width_for(
         precision, fuse: as training will have them.
         watcher: told about the choice.
         seed: of the training.
+        device: that it computes on.
 
     Raises:
         DesignError: ``fast`` does not fit the images.
@@ -114,8 +118,11 @@ def width_for(
     if recipe.time_limit is None:
         watcher.message(f"--network {AUTO} chooses by --time-limit; without one it is fast")
         return Width(FAMILIAR, usual.network, 0.0, 0.0)
-    model = TrainedModel(build(usual, seed=seed, fuse=fuse), image_format, classes, name="fast")
-    speed = decide(model, usual, train, recipe, precision, watcher, fuse=fuse).race.speed
+    network = build(usual, seed=seed, fuse=fuse and not device.accelerated)
+    device.take(network)
+    model = TrainedModel(network, image_format, classes, name="fast")
+    found = decide(model, usual, train, recipe, precision, watcher, fuse=fuse, device=device)
+    speed = found.race.speed
 
     def flops(network: Network) -> int:
         return plan(network, image_format, len(classes)).total_flops

@@ -37,6 +37,7 @@ class World:
     Args:
         rank: of this process, from 0.
         size: how many there are.
+        local_rank: of this process among those of its machine, from 0.
 
     Attributes:
         seconds: how late it was at the last step, by process 0's clock.
@@ -49,6 +50,7 @@ class World:
 
     rank: int = 0
     size: int = 1
+    local_rank: int = 0
     seconds: float = field(default_factory=time.perf_counter)
 
     @property
@@ -132,9 +134,10 @@ def world_of_environment() -> Iterator[World]:
         return
     if not dist.is_available():
         raise OptionError("this build of torch cannot train in several processes")
-    dist.init_process_group("gloo")
+    dist.init_process_group(_backend())
     try:
-        yield World(dist.get_rank(), size)
+        rank = dist.get_rank()
+        yield World(rank, size, int(os.environ.get("LOCAL_RANK", rank)))
     except RuntimeError as error:
         # So gloo tells that the other end of a connection is gone.
         if not any(words in str(error) for words in ("closed by peer", "reset by peer", "gloo")):
@@ -149,3 +152,10 @@ def world_of_environment() -> Iterator[World]:
         gc.collect()
         with contextlib.suppress(RuntimeError):
             dist.destroy_process_group()
+
+
+def _backend() -> str:
+    """Return what carries messages: gloo between processors, NCCL between GPUs."""
+    if torch.cuda.is_available() and dist.is_nccl_available():
+        return "cpu:gloo,cuda:nccl"
+    return "gloo"

@@ -78,7 +78,12 @@ def failed(arguments: list[str], code: int, words: str, capsys: pytest.CaptureFi
         (["train", "photos", "--batch-size", "0"], "batch_size = 0"),
         (["train", "photos", "--time-limit", "soon"], "write for example 60s"),
         (["train", "photos", "--time-limit", "9999h"], "time_limit"),
-        (["train", "photos", "--precision", "fp16"], "fp32"),
+        (["train", "photos", "--precision", "fp64"], "fp32"),
+        (
+            ["train", "fashion-mini", "--precision", "fp16", "--device", "cpu"],
+            "is for GPUs; use bf16",
+        ),
+        (["train", "fashion-mini", "--device", "cuda"], "or use --device cpu"),
         (["train", "photos", "--threads", "0"], "--threads 0"),
         (["train", "photos", "--image-size", "0"], "image side 0"),
         (["train", "photos", "--image-size", "20000"], "image side 20000"),

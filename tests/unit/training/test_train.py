@@ -71,7 +71,7 @@ def test_run_json_tells_what_was_asked_and_what_came_of_it(run: Run, decoded: De
     assert facts.keys() == {
         *("convwise", "status", "command", "created", "asked", "recipe", "network", "image_format"),
         *("data", "seed", "threads", "precision", "precision_by_layer", "kernels", "versions"),
-        *("machine", "result", "fuse", "saving", "decides_bits", "setbacks"),
+        *("machine", "device", "result", "fuse", "saving", "decides_bits", "setbacks"),
         *("temperature", "early_stopping", "prediction"),
     }
     assert (facts["status"], facts["command"]) == ("finished", "convwise train bars/")
