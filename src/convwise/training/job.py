@@ -29,6 +29,7 @@ from convwise.training.fit import Fitted, fit_model
 from convwise.training.interrupt import StopOnSignal
 from convwise.training.keeper import RunKeeper, Saving
 from convwise.training.live import LiveFiles
+from convwise.training.other_work import OtherWorkWatcher
 from convwise.training.progress import Watcher
 from convwise.training.recipe import Recipe
 from convwise.training.run import Run, RunFolder
@@ -138,7 +139,10 @@ class Job:
         keeper = RunKeeper(folder, self.saving)
         recorders = trackers(self.track, folder.path)
         live = LiveFiles(folder.path, self.watcher, self.decoded.dataset.classes, recorders)
-        with self._stop() as stop, live as watcher:
+        with self._stop() as stop, live:
+            watcher: Watcher = live
+            if self.world.size == 1 and not self.device.accelerated:
+                watcher = OtherWorkWatcher(watcher)
             try:
                 fitted = self._fit(stop, resume, watcher, keeper=keeper, on_start=on_start)
                 if fitted.ending == "interrupted":
