@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -34,6 +34,8 @@ MOST_BYTES = 512 << 20
 # Where the system does not tell the size of its cache.
 USUAL_CACHE = 32 << 20
 STORE_IMAGES = 2048
+# Memory for a batch is kept for the next call up to this size.
+MOST_KEPT_BYTES = 8 << 20
 
 # Of the largest logit, on the pictures below.
 BF16_TOLERANCE = 0.1
@@ -60,6 +62,13 @@ def batch_size_for(plan: Plan, cache: int | None = None) -> int:
     wanted = (cache or cache_bytes() or USUAL_CACHE) // image
     wanted = min(max(wanted, SMALLEST_BATCH), LARGEST_BATCH)
     return max(1, min(wanted, MOST_BYTES // image))
+
+
+class _Room(NamedTuple):
+    """Memory for pictures: where they are written to, and what the network reads."""
+
+    inside: NDArray[np.float32]
+    levels: torch.Tensor
 
 
 class Predictor:
@@ -90,6 +99,7 @@ class Predictor:
             raise OptionError(f"precision {precision!r}: use {names}")
         keep_freed_memory()
         self.model, self.precision = model, precision
+        self._rooms: list[_Room] = []
         self.batch_size = batch_size_for(model.network.plan)
         self._device = device_of(model.network)
         network = model.network
@@ -123,7 +133,9 @@ class Predictor:
         self, pixels: NDArray[np.uint8], *, on_progress: OnProgress | None = None
     ) -> NDArray[np.float32]:
         """Return float32 (images, classes) probabilities; arguments as for :meth:`logits`."""
-        return softmax(self.logits(pixels, on_progress=on_progress), self.model.temperature)
+        require_format(pixels, self.model.image_format)
+        temperature = self.model.temperature
+        return self._asked(self._network, pixels, on_progress, temperature=temperature)
 
     def of_store(
         self, store: PixelStore, *, on_progress: OnProgress | None = None
@@ -142,19 +154,39 @@ class Predictor:
         network: PredictionNetwork,
         pixels: NDArray[np.uint8],
         on_progress: OnProgress | None = None,
+        *,
+        temperature: float | None = None,
     ) -> NDArray[np.float32]:
-        logits = np.empty((len(pixels), len(self.model.classes)), np.float32)
-        room = network.room_for(min(self.batch_size, len(pixels)), self.model.image_format)
-        inside, levels = network.inside(room), torch.from_numpy(room).permute(0, 3, 1, 2)
+        """Return logits; with a temperature, probabilities."""
+        answers = np.empty((len(pixels), len(self.model.classes)), np.float32)
+        room = self._take_room(network, min(self.batch_size, len(pixels)))
         with torch.inference_mode():
             for start in range(0, len(pixels), self.batch_size):
                 batch = pixels[start : start + self.batch_size]
-                inside[: len(batch)] = batch
-                asked = levels[: len(batch)].to(self._device)
-                logits[start : start + len(batch)] = network(asked).cpu().numpy()
+                room.inside[: len(batch)] = batch
+                asked = room.levels[: len(batch)].to(self._device)
+                found = network(asked).cpu()
+                if temperature is not None:
+                    found = _softmax(found, temperature)
+                answers[start : start + len(batch)] = found.numpy()
                 if on_progress is not None:
                     on_progress(start + len(batch), len(pixels))
-        return logits
+        if room.inside.nbytes <= MOST_KEPT_BYTES:
+            self._rooms.append(room)
+        return answers
+
+    def _take_room(self, network: PredictionNetwork, pictures: int) -> _Room:
+        """Return memory for so many pictures that nobody else uses meanwhile."""
+        # Taking from a list and adding to it are atomic, so any thread may ask.
+        try:
+            room = self._rooms.pop()
+        except IndexError:
+            room = None
+        if room is None or len(room.inside) < pictures:
+            border_and_inside = network.room_for(pictures, self.model.image_format)
+            levels = torch.from_numpy(border_and_inside).permute(0, 3, 1, 2)
+            room = _Room(network.inside(border_and_inside), levels)
+        return room
 
     def _require_agreement(self, exact: PredictionNetwork) -> None:
         """Some builds of torch compute some convolutions wrongly in bf16."""
@@ -182,12 +214,12 @@ def predict_logits(
 
 def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:
     """Return probabilities, computed in float64: float32 (images, classes), rows sum to 1."""
-    scaled = logits.astype(np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    probabilities: NDArray[np.float32] = (powers / powers.sum(axis=1, keepdims=True)).astype(
-        np.float32
-    )
+    probabilities: NDArray[np.float32] = _softmax(torch.from_numpy(logits), temperature).numpy()
     return probabilities
+
+
+def _softmax(logits: torch.Tensor, temperature: float) -> torch.Tensor:
+    return torch.softmax(logits.double() / temperature, dim=1).float()
 
 
 def predict_probabilities(
