@@ -25,12 +25,15 @@ from convwise.design import (
     Layer,
     LayerNormalization,
     MaxPooling2D,
+    Network,
+    Plan,
     Repeat,
     Residual,
     SeparableConv2D,
     Shape,
     ZeroPadding2D,
 )
+from convwise.design.plan import plan
 
 
 @dataclass(frozen=True)
@@ -120,3 +123,12 @@ TABLE = [
 
 def name_of(sample: Sample) -> str:
     return type(sample.layer).__name__
+
+
+def plan_around(sample: Sample) -> Plan:
+    """Return the plan of a network of images that has the layer inside, for its sample input."""
+    *sides, channels = sample.input_shape
+    before: Layer = Conv2D(channels, 1) if sides else Flatten()
+    image = (*sides, 3) if sides else (1, channels, 1)
+    network = Network((before, sample.layer, Flatten(), Dense(2)))
+    return plan(network, image, 2).require()  # type: ignore[arg-type]

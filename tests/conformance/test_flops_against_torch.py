@@ -6,11 +6,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from convwise.design import BlurPool2D, Conv2D, Dense, Flatten, Network, Plan, zoo
-from convwise.design.layer import Layer
+from convwise.design import BlurPool2D, Plan, zoo
 from convwise.design.plan import plan
 from convwise.model.build import ConvNet
-from layer_table import TABLE, Sample, name_of
+from layer_table import TABLE, Sample, name_of, plan_around
 
 
 def counted(made: Plan) -> dict[str, int]:
@@ -38,11 +37,7 @@ def expected(made: Plan) -> dict[str, int]:
 
 @pytest.mark.parametrize("sample", TABLE, ids=name_of)
 def test_a_layers_operations_are_those_that_torch_counts(sample: Sample) -> None:
-    *sides, channels = sample.input_shape
-    before: Layer = Conv2D(channels, 1) if sides else Flatten()
-    image = (*sides, 3) if sides else (1, channels, 1)
-    network = Network((before, sample.layer, Flatten(), Dense(2)))
-    made = plan(network, image, 2).require()  # type: ignore[arg-type]
+    made = plan_around(sample)
     assert counted(made) == expected(made)
 
 

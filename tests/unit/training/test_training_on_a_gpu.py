@@ -22,8 +22,6 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from convwise.data.batches import Batch
 from convwise.data.dataset import Decoded
-from convwise.design import Conv2D, Dense, Flatten, Layer
-from convwise.design.network import Network
 from convwise.design.plan import plan
 from convwise.errors import OptionError, TrainingError
 from convwise.model.build import build
@@ -45,7 +43,7 @@ from convwise.training.resident import ResidentPictures
 from convwise.training.resume import resume
 from convwise.training.run import Run
 from convwise.training.train import train
-from layer_table import TABLE, Sample, name_of
+from layer_table import TABLE, Sample, name_of, plan_around
 
 STAND_IN = Device("cpu", accelerated=True)
 NETWORK = (
@@ -237,12 +235,9 @@ def as_far_as_torch_can() -> Iterator[None]:
 
 @pytest.mark.parametrize("sample", TABLE, ids=name_of)
 def test_no_tensor_of_a_layer_stays_on_the_processor(sample: Sample) -> None:
-    *sides, channels = sample.input_shape
-    before: Layer = Conv2D(channels, 1) if sides else Flatten()
-    image = (*sides, 3) if sides else (1, channels, 1)
-    network_of = Network((before, sample.layer, Flatten(), Dense(2)))
-    made = plan(network_of, image, 2).require()  # type: ignore[arg-type]
-    planes = (2, image[-1], *image[:-1])
+    made = plan_around(sample)
+    height, width, channels = made.image
+    planes = (2, channels, height, width)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad(), as_far_as_torch_can():
         network = on_a_fake_gpu(build(made, seed=0, fuse=False).eval())
         assert network(torch.zeros(planes, device="cuda:0")).device.type == "cuda"
