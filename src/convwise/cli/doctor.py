@@ -12,6 +12,7 @@ from convwise.cli.output import answers, print_json
 from convwise.data.catalogue import FASHION_MNIST, locate
 from convwise.errors import OptionError
 from convwise.ship.web.engine import find_engine
+from convwise.training.device import find_device
 from convwise.training.machine import machine_facts, package_versions
 
 EXTRAS = {
@@ -49,11 +50,18 @@ def _facts() -> dict[str, Any]:
     return {
         "ready": "not installed" not in versions.values(),
         "machine": machine_facts(),
+        "device": _device(),
         "versions": versions,
         "missing": {extra: names for extra, names in extras.items() if names},
         "fashion_mnist": str(next(iter(found.values())).parent) if found else None,
         "web": _what_web_lacks(),
     }
+
+
+def _device() -> dict[str, str | None]:
+    """Return what ``train`` computes on unless told otherwise."""
+    device = find_device()
+    return {"kind": device.kind, "gpu": device.product}
 
 
 def _what_web_lacks() -> str | None:
@@ -72,6 +80,9 @@ def _show(facts: dict[str, Any]) -> None:
         f" {machine['system']}",
         soft_wrap=True,
     )
+    gpu = facts["device"]["gpu"]
+    told = f"{facts['device']['kind']}: {gpu}" if gpu else "the processor; torch finds no GPU"
+    console.print(f"train computes on {told}", soft_wrap=True)
     table = Table(box=None, pad_edge=False, show_header=False)
     for package, version in facts["versions"].items():
         table.add_row("ok" if version != "not installed" else "MISSING", package, version)

@@ -33,7 +33,8 @@ def run_cost(files: RunFiles, network_plan: Plan | None) -> Cost | None:
         network_plan: of its network; without it, fewer figures are told.
     """
     training, network = _training(files), _network(files, network_plan)
-    machine = _machine(mapping(files.run, "machine"))
+    gpu = text(mapping(files.run, "decides_bits"), "gpu")
+    machine = _machine(mapping(files.run, "machine"), gpu)
     return Cost(training, network, machine) if training or network or machine else None
 
 
@@ -89,8 +90,8 @@ def _answers(speed: Json) -> list[Fact]:
     return facts
 
 
-def _machine(machine: Json) -> tuple[Fact, ...]:
-    facts = []
+def _machine(machine: Json, gpu: str | None) -> tuple[Fact, ...]:
+    facts = [Fact("Trained on", shown(gpu))] if gpu else []
     cpu, cores, memory = (
         text(machine, "cpu"),
         number(machine, "cores"),

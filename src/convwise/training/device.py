@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
+from convwise.data.cores import processor
 from convwise.errors import OptionError
 from convwise.training.computing import Precision, PrecisionChoice
 from convwise.training.world import ALONE, World
@@ -49,7 +50,7 @@ class Device:
         """What a GPU is sold as, which decides the bits of a training; None for the processor."""
         if self.kind == "cuda":
             return torch.cuda.get_device_name(self.name)
-        return None if self.kind == "cpu" else self.name
+        return f"GPU of {processor()}" if self.kind == "mps" else None
 
     @property
     def half(self) -> Precision | None:

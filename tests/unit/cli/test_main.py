@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from convwise.cli import doctor
 from convwise.cli import main as main_module
 from convwise.cli.main import run
 from convwise.design import zoo
@@ -18,6 +19,7 @@ from convwise.image import ImageFormat
 from convwise.model.build import build
 from convwise.model.modelfile import model_bytes
 from convwise.model.trained import TrainedModel
+from convwise.training.device import Device
 
 TRAIN = ["--network", "flatten | dense classes", "--epochs", "1", "--threads", "1"]
 
@@ -200,9 +202,27 @@ def test_doctor_tells_versions_and_machine(capsys: pytest.CaptureFixture[str]) -
     code = run(["doctor", "--json"])
     values = json.loads(capsys.readouterr().out)
     assert code == (0 if values["ready"] else 1)
-    assert {"machine", "versions", "missing"} <= values.keys()
+    assert {"machine", "device", "versions", "missing"} <= values.keys()
     assert run(["doctor"]) == code
     assert "torch" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        (Device(), "train computes on the processor; torch finds no GPU"),
+        (Device("mps", accelerated=True), "train computes on mps: GPU of "),
+    ],
+)
+def test_doctor_tells_what_training_computes_on(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    device: Device,
+    words: str,
+) -> None:
+    monkeypatch.setattr(doctor, "find_device", lambda: device)
+    run(["doctor"])
+    assert words in capsys.readouterr().out
 
 
 def test_training_tells_people_how_it_went(

@@ -203,6 +203,13 @@ def test_a_shift_of_three_pixels_is_what_is_told(run_maker: Any) -> None:
     assert re.search(r"A shift of 3 pixels costs \d+\.\d points", page)
 
 
+def test_cost_tells_the_gpu_that_a_run_was_trained_on(run_maker: Any) -> None:
+    for gpu in (None, "NVIDIA <T4>"):
+        found = run_cost(read_run(run_maker(decides_bits={"gpu": gpu})), None)
+        assert found is not None
+        assert told(found.machine).get("Trained on") == gpu
+
+
 def test_cost_tells_the_network_and_what_a_prediction_takes(run_maker: Any) -> None:
     folder = run_maker()
     (folder / "model.safetensors").write_bytes(bytes(1_234_567))
