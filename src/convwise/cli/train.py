@@ -85,7 +85,7 @@ def train(
     ] = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"] | None,
-        Parameter(help="Where to compute. Default: auto, a GPU where there is one."),
+        Parameter(help="Where to compute. Default: auto, which is cuda where there is a GPU."),
     ] = None,
     balance: Annotated[
         Literal["none", "weights", "sampling", "auto"] | None,

@@ -54,6 +54,9 @@ class ConvNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(batch, channels, height, width) float → (batch, classes) logits."""
+        if images.device.type == "mps":
+            # torch 2.13 computes some backward passes wrongly in channels_last order there.
+            images = images.contiguous()
         rows = self.plan.tree
         both = self._modules.get(self._first_two)
         # Not if one of the two was replaced since.

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from convwise.data.cores import processor
-from convwise.errors import OptionError
+from convwise.errors import OptionError, TrainingError
 from convwise.training.computing import Precision, PrecisionChoice
 from convwise.training.world import ALONE, World
 
@@ -78,9 +78,27 @@ class Device:
             raise OptionError("precision fp16 is for GPUs; use bf16 or auto on the processor")
 
     def take(self, network: nn.Module) -> None:
-        """Move a network here; on a GPU its kernels are brought into channels_last order."""
-        if self.accelerated:
-            network.to(self.name, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        """Move a network here, its kernels in channels_last order where the device likes that.
+
+        Raises:
+            TrainingError: the device fails.
+        """
+        if not self.accelerated:
+            return
+        # torch 2.13 computes some backward passes wrongly in that order on Apple's GPUs.
+        order = torch.contiguous_format if self.kind == "mps" else torch.channels_last
+        try:
+            network.to(self.name, memory_format=order)  # type: ignore[call-overload]
+        except RuntimeError as error:
+            raise self.failure(error) from None
+
+    def failure(self, error: RuntimeError) -> TrainingError:
+        """Return what to tell where the device cannot do what every device can."""
+        words = str(error).partition("\n")[0]
+        return TrainingError(
+            f"{self.name} cannot take a step ({words}); update its driver and torch, or add"
+            " --device cpu"
+        )
 
     def give_back(self, network: nn.Module) -> None:
         """Move a network to the processor, where everything else computes."""
@@ -95,6 +113,8 @@ class Device:
 
     def _free_bytes(self) -> float:
         if self.kind == "cuda":
+            # What torch keeps of the races counts as free.
+            torch.cuda.empty_cache()
             return float(torch.cuda.mem_get_info(self.name)[0])
         if self.kind == "mps":
             most = torch.mps.recommended_max_memory()
@@ -114,7 +134,7 @@ def wait_for(device: torch.device) -> None:
 
 
 def find_device(choice: DeviceChoice = "auto", world: World = ALONE) -> Device:
-    """Return the device that was asked for; ``auto`` takes a GPU where there is one.
+    """Return the device that was asked for; ``auto`` takes a CUDA GPU where there is one.
 
     Args:
         choice: ``auto``, ``cpu``, ``cuda`` or ``mps``.
@@ -131,11 +151,10 @@ def find_device(choice: DeviceChoice = "auto", world: World = ALONE) -> Device:
         raise OptionError(f"--device {choice}: use {', '.join(get_args(DeviceChoice))}")
     if choice in ("auto", "cuda") and torch.cuda.is_available():
         return _own_gpu(world)
-    if torch.backends.mps.is_available():
-        if choice == "mps" and world.size > 1:
+    if choice == "mps" and torch.backends.mps.is_available():
+        if world.size > 1:
             raise OptionError("--device mps: only one process can train there; use cpu")
-        if choice == "mps" or (choice == "auto" and world.size == 1):
-            return Device("mps", accelerated=True)
+        return Device("mps", accelerated=True)
     if choice in ("auto", "cpu"):
         return CPU
     raise OptionError(

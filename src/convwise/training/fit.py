@@ -162,7 +162,8 @@ def fit_model(
         if head is not None:
             loop.state.progress.prepared(head.seconds)
         loop.begin(checkpoint)
-        with enough_memory(model, train, decided.recipe.batch_size, decided.race.chosen):
+        size, processes = decided.recipe.batch_size, world.size if device.accelerated else 1
+        with enough_memory(model, train, size, decided.race.chosen, processes):
             ending = _run(loop, stop)
         seconds = loop.state.progress.seconds
     best = _take_final_weights(loop.state, watcher)
@@ -199,7 +200,8 @@ def _decided(
     found = None
     if world.leads:
         plan = model.network.plan
-        with enough_memory(model, train, recipe.batch_size, "fp32"):
+        processes = world.size if device.accelerated else 1
+        with enough_memory(model, train, recipe.batch_size, "fp32", processes):
             found = decide(
                 model,
                 plan,

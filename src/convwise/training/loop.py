@@ -204,8 +204,9 @@ class TrainingLoop:
         loss = (losses * weight).sum()
         right = weight[logits.detach().argmax(dim=1) == batch.labels].sum()
         # At once: a GPU is waited for where its numbers are read.
-        own = torch.stack([loss.detach(), right, weight.sum()]).tolist()
-        count, *sums = self.world.sums([len(batch.labels), *own])
+        sums_of_batch = torch.stack([loss.detach(), right, weight.sum()])
+        told = torch.cat([sums_of_batch, losses.detach()]).cpu()
+        count, *sums = self.world.sums([len(batch.labels), *told[:3].tolist()])
         self._require_finite(sums[0], f"step {self.state.epoch.steps + 1}")
         # Divided by the number of images, not by their weights: so the step stays unbiased.
         # Several processes' gradients are averaged, so each one's must be so many times as large.
@@ -213,7 +214,7 @@ class TrainingLoop:
         scaler.scale(loss * (self.world.size / count)).backward()  # type: ignore[no-untyped-call]
         scaler.step(self.state.optimizer)
         scaler.update()
-        self.state.pruning.learn(batch.positions, losses.detach().cpu().double().numpy())
+        self.state.pruning.learn(batch.positions, told[3:].double().numpy())
         return int(count), sums[0], sums[1], sums[2]
 
     def _losses(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:

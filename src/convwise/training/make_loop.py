@@ -64,6 +64,10 @@ def make_loop(
     # Before the clock of Progress starts: torch's first optimizer imports for a second or more.
     rates = layer_rates(plan) if decided.start else None
     optimizer = make_optimizer(model.network, plan, recipe, rates)
+    scaler = GradScaler(device.kind, enabled=decided.race.chosen == "fp16")
+    if scaler.is_enabled():
+        # Else torch's fused SGD begins with momentum of no value where its first step overflows.
+        optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
     batches = training_batches(train, model.image_format, recipe, model.seed, world, device)
     # What makes batches is compiled here, and not in the time that is for learning.
     next(batches.epoch(1), None)
@@ -76,7 +80,7 @@ def make_loop(
         progress=Progress(recipe.epochs, recipe.time_limit, world.clock),
         early_stopping=EarlyStopping(recipe.patience),
         average=WeightAverage(recipe.ema),
-        scaler=GradScaler(device.kind, enabled=decided.race.chosen == "fp16"),
+        scaler=scaler,
     )
     state.progress.reserve(_expected_validation_seconds(decided.race, len(validation)))
     early = state.early_stopping

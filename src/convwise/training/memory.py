@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import traceback
 from collections.abc import Callable, Iterator
 
 import torch.nn.functional as F
@@ -24,11 +26,13 @@ def fitting_batch_size(
     """Return the largest half, quarter … of a batch that one step has memory for, or None.
 
     Args:
-        network: in training mode; its gradients are lost, its weights stay.
+        network: in training mode; it is not changed.
         batch: returns so many images, float32 (n, channels, height, width), and labels, int64 (n,).
         size: of the batch that did not fit.
         precision: what the step computes in.
     """
+    # A network that is trained by several processes would wait for theirs.
+    network = copy.deepcopy(network)
     size //= 2
     while size and not _fits(network, batch, size, precision):
         size //= 2
@@ -53,9 +57,16 @@ def _fits(network: nn.Module, batch: MakeBatch, size: int, precision: Precision)
 
 @contextlib.contextmanager
 def enough_memory(
-    model: TrainedModel, store: PixelStore, size: int, precision: Precision
+    model: TrainedModel, store: PixelStore, size: int, precision: Precision, processes: int = 1
 ) -> Iterator[None]:
     """Name the batch that fits, where one does not.
+
+    Args:
+        model: its network was to be trained.
+        store: the training images.
+        size: of a batch.
+        precision: what the step computes in.
+        processes: each of which has memory of its own for its part of the batch.
 
     Raises:
         TrainingError: there was not enough memory.
@@ -66,11 +77,14 @@ def enough_memory(
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-    # Out here the error is gone, and with it the frames that held what was computed.
-    size = min(size, len(store))
+        # They hold what was computed until then.
+        traceback.clear_frames(error.__traceback__)
+    size = min(-(-size // processes), len(store))
     fitting = fitting_batch_size(
         model.network.train(), lambda count: a_batch(model, store, count), size, precision
     )
+    fitting = fitting and fitting * processes
+    size *= processes
     advice = f"{fitting} are: --batch-size {fitting}" if fitting else "not even one is"
     raise TrainingError(
         f"a batch of {size} images of {'×'.join(map(str, store.shape))} is too large for"

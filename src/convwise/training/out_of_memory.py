@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-# What torch's allocator of the CPU says; it has no type of its own for that.
-_WORDS = ("can't allocate memory", "not enough memory")
+# What torch says where it has no type of its own for that: on the processor, on Apple's GPUs, and
+# by CUDA itself.
+_WORDS = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

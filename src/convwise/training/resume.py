@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from convwise.data.dataset import Dataset, Decoded
 from convwise.design.network import Network
 from convwise.design.plan import plan
@@ -153,9 +155,16 @@ def _what_decides_bits(
     return {
         "decides_bits": now,
         "threads": now["threads"],
-        "device": device.kind,
+        **_elsewhere(facts, device),
         "inexact": [*facts.get("inexact", []), *differences],
     }
+
+
+def _elsewhere(facts: dict[str, Any], device: Device) -> dict[str, Any]:
+    """Return what changes where a GPU's run goes on by the processor, which knows other races."""
+    if device.kind == facts.get("device", "cpu"):
+        return {}
+    return {"device": device.kind, "precision": facts["precision"] | {"chosen": "fp32"}}
 
 
 def _job(
@@ -202,12 +211,12 @@ def _device_of(facts: dict[str, Any], world: World) -> Device:
     """Return the device that a run was begun on, or the processor where there is none such here.
 
     Raises:
-        OptionError: the processor does not compute in the run's precision.
+        OptionError: there are fewer GPUs than processes.
     """
     try:
         return find_device(facts.get("device", "cpu"), world)
     except OptionError:
-        if facts["precision"]["chosen"] == "fp16":
+        if torch.cuda.is_available():
             raise
         return CPU
 

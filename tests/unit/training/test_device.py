@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from convwise.errors import OptionError
+from convwise.errors import OptionError, TrainingError
 from convwise.training import world as world_module
 from convwise.training.device import CPU, Device, find_device, wait_for
 from convwise.training.world import World
@@ -74,9 +74,9 @@ def test_the_processor_can_be_asked_for_beside_a_gpu() -> None:
 
 
 @pytest.mark.usefixtures("mps")
-def test_one_process_alone_can_use_mps() -> None:
-    assert find_device("auto") == find_device("mps") == Device("mps", accelerated=True)
-    assert find_device("auto", World(0, 2)) == CPU
+def test_one_process_alone_can_use_mps_if_it_asks_for_it() -> None:
+    assert find_device("mps") == Device("mps", accelerated=True)
+    assert find_device("auto") == CPU
     with pytest.raises(OptionError, match="only one process"):
         find_device("mps", World(0, 2))
 
@@ -91,6 +91,7 @@ def test_a_gpu_without_units_for_bf16_has_fp16(
 
 
 def test_pictures_stay_on_a_gpu_that_has_room_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda name: (4_000, 8_000))
     assert GPU.holds(1_000)
     assert not GPU.holds(1_001)
@@ -113,6 +114,18 @@ def test_a_network_comes_back_in_the_order_in_which_it_went() -> None:
     stand_in.give_back(network)
     assert network.weight.is_contiguous()
     assert np.array_equal(network.weight.detach().numpy(), weight.numpy())
+
+
+def test_a_gpu_that_fails_when_the_network_comes_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*values: object, **options: object) -> None:
+        raise RuntimeError("CUDA error: no kernel image is available\nCompile with `TORCH_USE`")
+
+    network = nn.Linear(1, 1)
+    monkeypatch.setattr(network, "to", fails)
+    with pytest.raises(TrainingError, match=r"cuda:0 cannot take a step \(CUDA error: no kernel"):
+        GPU.take(network)
 
 
 @pytest.mark.parametrize(("cuda", "backend"), [(False, "gloo"), (True, "cpu:gloo,cuda:nccl")])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -7,7 +9,9 @@ from torch import Tensor, nn
 from convwise.data.dataset import Decoded
 from convwise.design.plan import plan
 from convwise.errors import TrainingError
-from convwise.model.build import ConvNet
+from convwise.model.build import ConvNet, build
+from convwise.model.trained import TrainedModel
+from convwise.training import memory
 from convwise.training.fit import fit_model
 from convwise.training.memory import fitting_batch_size
 from convwise.training.out_of_memory import is_out_of_memory
@@ -26,6 +30,8 @@ def test_an_allocation_that_the_system_refuses_is_recognised() -> None:
     [
         (MemoryError(), True),
         (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 17 GB)"), True),
+        (RuntimeError("CUDA error: out of memory"), True),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
         (ValueError("can't allocate memory"), False),
     ],
@@ -90,3 +96,33 @@ def test_a_batch_that_does_not_fit_names_the_one_that_does(
             precision="fp32",
             watcher=Watcher(),
         )
+
+
+def test_what_a_failed_step_held_is_free_before_a_smaller_batch_is_tried(
+    decoded: Decoded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Large:
+        pass
+
+    held: list[weakref.ref[Large]] = []
+    alive: list[bool] = []
+
+    def step() -> None:
+        large = Large()
+        held.append(weakref.ref(large))
+        raise RuntimeError("out of memory")
+
+    def look(*values: object) -> int:
+        alive.append(held[0]() is not None)
+        return 4
+
+    monkeypatch.setattr(memory, "fitting_batch_size", look)
+    dataset = decoded.dataset
+    network = build(plan("flatten | dense classes", "8x8x1", 3), seed=0)
+    model = TrainedModel(network, dataset.format, dataset.classes)
+    with (
+        pytest.raises(TrainingError, match=r"a batch of 24 images .*; 12 are: --batch-size 12"),
+        memory.enough_memory(model, decoded.stores["train"], 24, "fp32", processes=3),
+    ):
+        step()
+    assert alive == [False]

@@ -209,7 +209,9 @@ def test_a_run_of_a_gpu_goes_on_without_one_only_when_told(
     shutil.copytree(tmp_path / "run", tmp_path / "again")
     with pytest.raises(OptionError, match=r"gpu: A100 then, None now.* add --inexact"):
         resume(tmp_path / "run", decoded)
-    assert resume(tmp_path / "again", decoded, inexact=True).status == "finished"
+    run = resume(tmp_path / "again", decoded, inexact=True)
+    assert (run.status, run.facts["device"]) == ("finished", "cpu")
+    assert run.facts["result"]["precision"] == "fp32"
 
 
 def on_a_fake_gpu(network: nn.Module) -> nn.Module:
