@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 
 import pytest
 
 # Before torch is imported: tests must not fight each other for cores, nor depend on their number.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-# A session that was begun in the background ignores Ctrl-C, and so would whatever tests start.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REQUIRE_ALL = "CONVWISE_REQUIRE_ALL_TESTS"
 # A word: a test may be skipped all the same where the reason has it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,17 @@ from convwise.lab.places import Places
 from served_lab import ServedLab, served
 
 TOKEN = "a-token-that-only-the-tests-know"
+
+
+@pytest.fixture(autouse=True)
+def _processes_hear_ctrl_c() -> Iterator[None]:
+    """Let no process be started deaf, as those of a suite that was begun in the background are."""
+    deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if deaf:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    if deaf:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @pytest.fixture
