@@ -105,6 +105,10 @@ class Device:
         if self.accelerated:
             network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
+    def parts(self, world: World) -> int:
+        """Return into how many parts a batch falls, each in a memory of its own."""
+        return world.size if self.accelerated else 1
+
     def holds(self, pictures: int) -> bool:
         """Return whether so many bytes of pictures can stay in a GPU's memory."""
         if not self.accelerated:

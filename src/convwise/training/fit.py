@@ -162,8 +162,8 @@ def fit_model(
         if head is not None:
             loop.state.progress.prepared(head.seconds)
         loop.begin(checkpoint)
-        size, processes = decided.recipe.batch_size, world.size if device.accelerated else 1
-        with enough_memory(model, train, size, decided.race.chosen, processes):
+        size, chosen = decided.recipe.batch_size, decided.race.chosen
+        with enough_memory(model, train, size, chosen, device.parts(world)):
             ending = _run(loop, stop)
         seconds = loop.state.progress.seconds
     best = _take_final_weights(loop.state, watcher)
@@ -200,8 +200,7 @@ def _decided(
     found = None
     if world.leads:
         plan = model.network.plan
-        processes = world.size if device.accelerated else 1
-        with enough_memory(model, train, recipe.batch_size, "fp32", processes):
+        with enough_memory(model, train, recipe.batch_size, "fp32", device.parts(world)):
             found = decide(
                 model,
                 plan,
